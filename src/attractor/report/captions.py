@@ -1,0 +1,48 @@
+"""What stands over and under each figure of the page: a title, and how to read it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    """Words for one figure; ``wide`` gives it the whole width of the page."""
+
+    title: str
+    text: str
+    wide: bool = False
+
+
+CAPTIONS = {
+    "auroc": Caption(
+        "How well each method separates",
+        "AUROC is the chance that a random anomalous image scores above a random normal one. Bars start "
+        "at 0.5, mere guessing. Thin lines are 95 % bootstrap intervals: methods whose lines overlap "
+        "widely may be equally good. The method in use is blue.",
+    ),
+    "roc": Caption(
+        "Found anomalies against false alarms",
+        "Each point of a curve is one possible threshold: the closer to the upper left corner, the "
+        "better. The dot is the threshold in use, the band the 95 % bootstrap interval of the method in "
+        "use.",
+    ),
+    "scores": Caption(
+        "Scores of normal and anomalous images",
+        "The less the two colours overlap, the better. Images right of the dashed line were flagged. "
+        "Hatched bars set apart at an end count all images beyond the axis; none is left out.",
+        wide=True,
+    ),
+    "reconstructions": Caption(
+        "What the model makes of an image",
+        "The model learned to rebuild normal images; what it cannot rebuild shows bright in the "
+        "difference. All differences share one scale; rows run from high scores to low.",
+        wide=True,
+    ),
+    "heat_maps": Caption(
+        "Where the model sees the anomaly",
+        "Bright regions raise the score. One colour scale serves the whole data set, so that normal "
+        "images stay dark and pictures can be compared. A light blue line, where there is one, is the "
+        "true outline.",
+        wide=True,
+    ),
+}

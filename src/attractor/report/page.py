@@ -1,0 +1,140 @@
+"""One HTML page that needs no other file: style and pictures are inside, and foreign text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from scipy.stats import binomtest
+
+from attractor import __version__
+from attractor.report.captions import CAPTIONS
+from attractor.report.gallery import data_uri, galleries
+from attractor.report.style import percent
+from attractor.tasks.evaluation import Evaluation
+
+
+def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
+    """Return the page; ``images`` maps the name of each figure to its PNG."""
+    room = files("attractor.report")
+    return Template(room.joinpath("page.html").read_text("utf-8")).substitute(
+        title=escape(evaluation.title),
+        style=room.joinpath("page.css").read_text("utf-8"),
+        verdict=escape(verdict(evaluation)),
+        numbers="\n".join(_number(*number) for number in _key_numbers(evaluation)),
+        methods=_methods(evaluation),
+        figures=_figures(images),
+        galleries=galleries(evaluation),
+        unreadable=_facts(
+            "Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable
+        ),
+        notes=_notes(evaluation.notes),
+        provenance=_facts("Provenance", "how these numbers came about", _flat(evaluation.provenance)),
+        version=__version__,
+    )
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """Return in one sentence how many normal images were flagged and how many anomalous ones found."""
+    (alarms, normal), (found, anomalous) = decisions(evaluation)
+    sentence = (
+        f"Of {normal} normal images {alarms} {'was' if alarms == 1 else 'were'} flagged "
+        f"({percent(alarms / normal)}, target {percent(evaluation.false_alarm_rate)}); "
+        f"of {anomalous} anomalous ones {found} {'was' if found == 1 else 'were'} found "
+        f"({percent(found / anomalous)})."
+    )
+    unreadable = len(evaluation.unreadable)
+    return sentence + (f" Unreadable files, left out: {unreadable}." if unreadable else "")
+
+
+def decisions(evaluation: Evaluation) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many images of each class were flagged, and how many there are: normal first."""
+    flagged, labels = evaluation.scores[evaluation.method] > evaluation.threshold, evaluation.labels
+    normal, anomalous = labels == 0, labels == 1
+    return (int(flagged[normal].sum()), int(normal.sum())), (
+        int(flagged[anomalous].sum()),
+        int(anomalous.sum()),
+    )
+
+
+def _key_numbers(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
+    metrics, (alarms, found) = evaluation.metrics[evaluation.method], decisions(evaluation)
+    low, high = metrics["auroc_interval"]
+    yield "AUROC", f"{metrics['auroc']:.3f}", f"95 % interval {low:.3f} to {high:.3f}"
+    yield "Anomalies found (recall)", percent(found[0] / found[1]), _interval(*found)
+    target = f", target {percent(evaluation.false_alarm_rate)}"
+    yield "False alarms", percent(alarms[0] / alarms[1]), _interval(*alarms) + target
+    yield "Average precision", f"{metrics['ap']:.3f}", "of the ranking by score"
+    if "f1" in metrics:
+        yield "F1", f"{metrics['f1']:.3f}", f"at the threshold; precision {percent(metrics['precision'])}"
+    pixel = evaluation.pixel_metrics or {}
+    for key, name, hint in (
+        ("pixel_auroc", "Pixel AUROC", "heat map against outlines"),
+        ("aupro", "AUPRO", "mean overlap with each defect"),
+    ):
+        if key in pixel:
+            yield name, f"{pixel[key]:.3f}", hint
+
+
+def _interval(count: int, total: int) -> str:
+    interval = binomtest(count, total).proportion_ci(method="wilson")
+    return f"95 % interval {100 * interval.low:.1f} to {percent(interval.high)}"
+
+
+def _number(name: str, value: str, hint: str) -> str:
+    return f'<div class="number"><span>{name}</span><b>{value}</b><span>{hint}</span></div>'
+
+
+def _methods(evaluation: Evaluation) -> str:
+    columns = ("AP", "F1", "precision", "recall", "false alarms", "oracle F1")
+    keys = ("ap", "f1", "precision", "recall", "false_alarm_rate", "oracle_f1")
+    head = "".join(f"<th>{name}</th>" for name in ("method", "AUROC", *columns))
+    rows = []
+    for name, metrics in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
+        low, high = metrics["auroc_interval"]
+        chosen = name == evaluation.method
+        cells = [f"{escape(name)}{' (in use)' if chosen else ''}"]
+        cells.append(f"{metrics['auroc']:.3f} <small>[{low:.3f}, {high:.3f}]</small>")
+        cells += [f"{metrics[key]:.3f}" if key in metrics else "&ndash;" for key in keys]
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f'<tr class="chosen">{row}</tr>' if chosen else f"<tr>{row}</tr>")
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
+
+
+def _figures(images: Mapping[str, Path]) -> str:
+    plots = []
+    for name, (title, text, wide) in CAPTIONS.items():
+        if name in images:
+            source = data_uri(images[name].read_bytes(), "png")
+            plots.append(
+                f'<figure id="{name}" class="plot{" wide" if wide else ""}"><h3>{title}</h3>'
+                f'<div class="scroll"><img alt="{title}" src="{source}"></div>'
+                f"<figcaption>{text}</figcaption></figure>"
+            )
+    return '<div class="plots">\n' + "\n".join(plots) + "\n</div>"
+
+
+def _facts(title: str, hint: str, facts: Sequence[tuple[str, Any]]) -> str:
+    if not facts:
+        return ""
+    rows = "\n".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in facts)
+    head = f"<h2>{title} <small>{hint}</small></h2>"
+    return f'<section>\n{head}\n<table class="facts">\n{rows}\n</table>\n</section>'
+
+
+def _notes(notes: Sequence[str]) -> str:
+    items = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<section>\n<h2>Notes</h2>\n<ul>\n{items}\n</ul>\n</section>" if notes else ""
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested mappings as one level of dotted names."""
+    flat: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat += _flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, value)]
+    return flat

@@ -1,0 +1,1 @@
+"""From features and reconstructions to scores, decisions and what they are worth."""

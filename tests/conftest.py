@@ -1,0 +1,56 @@
+"""Fixtures every test may use: the shared data, the golden arrays, and the same random numbers each time."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# Timing on a shared 2-core machine says nothing about correctness, and a failure must come back on the next run.
+settings.register_profile("attractor", deadline=None, derandomize=True)
+settings.load_profile("attractor")
+torch.set_num_threads(os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> int:
+    """Seed every global generator; returns the seed."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  (scikit-learn draws from the global generator)
+    torch.manual_seed(0)
+    return 0
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Return the folder of real data sets: ``$ATTRACTOR_DATA``, or ``../shared/data`` beside the repository."""
+    return _present(Path(os.environ.get("ATTRACTOR_DATA", SHARED / "data")))
+
+
+@pytest.fixture
+def golden() -> Callable[[str], dict[str, np.ndarray]]:
+    """Return a reader of golden arrays: ``golden("e_selyne_tiny_f64")["x"]``."""
+
+    def read(name: str) -> dict[str, np.ndarray]:
+        with np.load(_present(SHARED / "golden") / f"{name}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    return read
+
+
+def _present(folder: Path) -> Path:
+    """Skip the test where the folder is absent; fail instead on a CI machine that has ``../shared``."""
+    if folder.is_dir():
+        return folder
+    reason = f"{folder} is absent; see CONTRIBUTING.md for the shared data"
+    if os.environ.get("CI") and SHARED.exists():
+        pytest.fail(reason)
+    pytest.skip(reason)

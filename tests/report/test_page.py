@@ -1,0 +1,124 @@
+"""The page: true in what it says, safe in what it shows, whole in itself."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from attractor.report.page import decisions, render_page, verdict
+
+HOSTILE = "<script>alert(1)</script>\"'&$title ${style}\udcff"
+
+
+def test_verdict_counts_what_was_flagged(evaluation):
+    found = int((evaluation.scores["mahalanobis"][40:] > evaluation.threshold).sum())
+    assert decisions(evaluation) == ((2, 40), (found, 60))
+    text = verdict(evaluation).replace("\u00a0", " ")
+    assert text.startswith("Of 40 normal images 2 were flagged (5 %, target 1 %); of 60 anomalous ones")
+    assert f"{found} were found" in text
+    assert text.endswith("Unreadable files, left out: 1.")
+
+
+def test_a_score_at_the_threshold_is_not_flagged(evaluation):
+    nothing = replace(evaluation, threshold=float(evaluation.scores["mahalanobis"].max()))
+    assert decisions(nothing) == ((0, 40), (0, 60))
+
+
+def _hostile(evaluation):
+    return replace(
+        evaluation,
+        title=HOSTILE,
+        method=HOSTILE,
+        scores={HOSTILE: evaluation.scores["mahalanobis"]},
+        metrics={HOSTILE: evaluation.metrics["mahalanobis"]},
+        examples=[replace(e, path=HOSTILE) for e in evaluation.examples],
+        unreadable=[(HOSTILE, HOSTILE)],
+        notes=[HOSTILE],
+        provenance={HOSTILE: HOSTILE},
+    )
+
+
+class _Tags(HTMLParser):
+    """Collects the tags and checks that they nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("spoil", [lambda e: e, _hostile])
+def test_foreign_text_is_escaped_and_tags_nest(evaluation, spoil):
+    page = render_page(spoil(evaluation), {})
+    tags = _Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert "script" not in tags.seen
+    assert page.count("<table>") == 1
+
+
+def test_template_characters_in_names_stay_as_they_are(evaluation):
+    page = render_page(_hostile(evaluation), {})
+    assert (
+        "<title>&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;$title ${style}\udcff</title>" in page
+    )
+
+
+def test_nothing_is_fetched(evaluation, tmp_path):
+    (tmp_path / "auroc.png").write_bytes(b"\x89PNG")
+    page = render_page(evaluation, {"auroc": tmp_path / "auroc.png"})
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert sources
+    assert all(source.startswith("data:image/") for source in sources)
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_methods_are_ranked_and_the_chosen_one_marked(evaluation):
+    table = render_page(evaluation, {}).split("<tbody>")[1].split("</tbody>")[0]
+    rows = re.findall(r"<tr.*?</tr>", table)
+    aurocs = [float(re.findall(r"<td>(0\.\d+|1\.0+) <small>", row)[0]) for row in rows]
+    assert aurocs == sorted(aurocs, reverse=True)
+    (marked,) = [row for row in rows if 'class="chosen"' in row]
+    assert "mahalanobis (in use)" in marked
+
+
+def test_galleries_show_the_mistakes(evaluation):
+    for title, label, threshold in (("Missed anomalies", 1, 8.0), ("False alarms", 0, 5.0)):
+        page = render_page(replace(evaluation, threshold=threshold), {})
+        wrong = [e for e in evaluation.examples if e.label == label and (e.score > threshold) != bool(label)]
+        gallery = page.split(f"<h2>{title} <small>")[1].split("</section>")[0]
+        assert 0 < len(wrong) < 5
+        assert gallery.count("<figure") == len(wrong)
+        assert all(f'title="{e.path}"' in gallery for e in wrong)
+
+
+def test_what_is_missing_leaves_no_empty_heading(evaluation):
+    bare = replace(evaluation, examples=[], pixel_metrics=None, unreadable=[], notes=[], provenance={})
+    page = render_page(bare, {})
+    for text in (
+        "Pixel AUROC",
+        "Most anomalous",
+        "Missed",
+        "False alarms <",
+        "Unreadable",
+        "Notes",
+        "Provenance",
+    ):
+        assert text not in page
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S).lower()
+
+
+def test_a_method_without_decisions_shows_dashes(evaluation):
+    kept = ("auroc", "auroc_interval", "ap", "oracle_f1", "oracle_threshold")
+    bare = {key: evaluation.metrics["reconstruction"][key] for key in kept}
+    page = render_page(replace(evaluation, metrics=evaluation.metrics | {"reconstruction": bare}), {})
+    assert page.count("<td>&ndash;</td>") == 4
