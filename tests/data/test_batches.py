@@ -58,8 +58,9 @@ def test_a_consumer_that_stops_does_not_wait_for_the_images_ahead():
         gate = threading.Event()
 
         def read(self, i: int, size: tuple[int, int] | None = None) -> np.ndarray:
-            pixels = super().read(i, size)
-            return pixels if i < 10 or self.gate.wait(10) else pixels
+            if i >= 10:
+                self.gate.wait(10)
+            return super().read(i, size)
 
     source = Gated(500)
     batches = load_batches(source, (2, 2), [], batch_size=10, workers=2)
@@ -88,13 +89,12 @@ def test_a_file_and_its_array_give_the_same_tensor(tmp_path, channels):
 
 
 def test_the_size_of_a_jpeg_hardly_shows(tmp_path):
-    y, x = np.mgrid[:512, :512] / 512
-    waves = np.uint8(127 + 60 * np.sin(40 * x) + 60 * np.cos(25 * y))
-    Image.fromarray(waves).save(tmp_path / "x.jpg", quality=95)
+    blocks = np.kron(RNG.integers(0, 256, (128, 128), dtype=np.uint8), np.ones((4, 4), dtype=np.uint8))
+    Image.fromarray(blocks).save(tmp_path / "x.jpg", quality=95)
     whole = as_source(np.array(Image.open(tmp_path / "x.jpg"))[None], channels=1)
     drafted = as_source(tmp_path, channels=1)
-    a, b = (next(load_batches(s, (32, 32), []))[1].int() for s in (whole, drafted))
-    assert (a - b).abs().max() <= 4
+    a, b = (next(load_batches(source, (64, 64), []))[1].int() for source in (whole, drafted))
+    assert 0 < (a - b).abs().max() < 15  # over 50 where the decoder goes down to the size itself
 
 
 @settings(max_examples=30, deadline=None)

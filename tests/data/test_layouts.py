@@ -105,6 +105,9 @@ def test_mask_pixels_above_zero_count(tmp_path, high):
     got = read_mask(write(tmp_path / "m.png", mask), (12, 18))
     assert got.dtype == bool and got.shape == (12, 18)
     assert np.array_equal(got, np.kron(mask > 0, np.ones((3, 3), dtype=bool)))
+    fine = np.zeros((12, 18), dtype=np.uint8)
+    fine[4, 7] = 255
+    assert np.argwhere(read_mask(write(tmp_path / "fine.png", fine), (4, 6))).tolist() == [[1, 2]]
 
 
 def test_coloured_and_bilevel_masks(tmp_path):

@@ -39,6 +39,13 @@ def make_block(config: SelyneConfig) -> Block:
     return Block(config.dim, attention, config.mlp_ratio, config.dropout)
 
 
+def drop_patches(patches: Tensor, keep: float) -> Tensor:
+    """A random share ``keep`` of every image's patches, at least one, ``(B, N, D) -> (B, round(keep N), D)``."""
+    order = torch.rand(patches.shape[:2], device=patches.device).argsort(dim=1)
+    kept = order[:, : max(1, round(keep * patches.shape[1])), None]
+    return patches.gather(1, kept.expand(-1, -1, patches.shape[2]))
+
+
 class Decoder(nn.Module):
     """Repaints an image from its latent and the encoder's patch tokens; ``(B, L), (B, N, D) -> (B, C, H, W)``.
 
@@ -122,13 +129,19 @@ class Selyne(nn.Module):
         """Normalised images back to floats in 0..1, clipped."""
         return (images * self.std + self.mean).clamp(0, 1)
 
-    def encode(self, images: Tensor) -> Encoding:
-        """Latent, CLS, patch tokens and every block's output of normalised images ``(B, C, H, W)``."""
+    def encode(self, images: Tensor, keep: float = 1.0) -> Encoding:
+        """Latent, CLS, patch tokens and every block's output of normalised images ``(B, C, H, W)``.
+
+        With ``keep < 1`` each image goes on with that share of its patches, drawn at random: training at that share
+        of the cost. Source: PatchDropout (Liu et al. 2022).
+        """
         expected = (self.config.channels, *self.config.image_size)
         if images.ndim != 4 or images.shape[1:] != expected:
             raise InputError(f"images of shape {tuple(images.shape)} given, this model takes (B, {', '.join(map(str, expected))})")
         cls = self.cls_token.expand(len(images), -1, -1)
         x = self.dropout(torch.cat([cls, self.patch_embed(images)], dim=1) + self.global_pos)
+        if keep < 1:
+            x = torch.cat([x[:, :1], drop_patches(x[:, 1:], keep)], dim=1)
         hidden = []
         for block in self.blocks:
             x = block(x)

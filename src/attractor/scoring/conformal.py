@@ -14,7 +14,7 @@ from attractor.errors import InputError
 ROUNDING = 1e-9  # so that 0.29 * 100 counts as 29
 
 
-@dataclass
+@dataclass(eq=False)  # arrays do not compare to one truth
 class ConformalCalibrator:
     r"""Conformal p-values and a threshold at a target false-alarm rate.
 
@@ -29,8 +29,7 @@ class ConformalCalibrator:
 
     ``scores`` holds the calibration scores ``(n,)``, ascending, float64. Raises `InputError` for a rate
     outside (0, 1), for calibration scores that are not finite or none, for NaN, and for use before ``fit``.
-    Source: Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world; Bates et al. (2023),
-    section 1.
+    Source: Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world; Bates et al. (2023).
     """
 
     false_alarm_rate: float = 0.01

@@ -75,7 +75,7 @@ def pixel_metrics(
     different values; beyond, the thresholds are that many quantiles of the pixels, steps of under 1e-4 in
     their rates, and memory does not grow. Raises `InputError` for shapes that differ, heat that is not
     finite, and masks without a defect or without a normal pixel. Source: Bergmann et al. (2021), The MVTec
-    anomaly detection dataset, section 4.
+    anomaly detection dataset.
     """
     edges = _thresholds(masks, heats)
     normal, defect, overlap = np.zeros((3, len(edges)))

@@ -22,7 +22,7 @@ def reconstruction_energy(images: Tensor, reconstruction: Tensor, terms: bool = 
 
     Returns ``(B,)``, or ``(B, 4)`` with ``terms``, in float32 or better and in squared units of the images.
     It is differentiable; its mean over the batch is the training loss. Raises `InputError` for shapes that
-    differ. Source: SELYNE, reconstruction score (``MATH.md``, section 2).
+    differ. Source: SELYNE, reconstruction score.
     """
     if images.ndim != 4 or images.shape != reconstruction.shape:
         shapes = f"{tuple(images.shape)} and {tuple(reconstruction.shape)}"

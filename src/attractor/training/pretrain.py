@@ -59,7 +59,8 @@ class PretrainRecipe(Strict):
     clip: float = 5.0
     patience: int | None = 20
     label_smoothing: float = 0.03
-    repaint: float = Field(1.0, gt=0, le=1)  # share of each batch that the decoder repaints: less costs less
+    keep_patches: float = Field(1.0, gt=0, le=1)  # share of the patches a training image goes on with
+    repaint: float = Field(1.0, gt=0, le=1)  # share of each batch that the decoder repaints
     precision: str = "auto"
     seed: int = 0
     augmentation: Augmentation = Augmentation()
@@ -113,13 +114,15 @@ class Pretraining(Objective):
             a = self.recipe.augmentation
             views, targets = mixup(views, self.labels[indices], self.model.config.classes, a.mixup, a.mixup_alpha)
             views = self.model.normalize(views)
-        terms, logits = self.losses(views, targets, self.recipe.repaint)
+        terms, logits = self.losses(views, targets, self.recipe.keep_patches, self.recipe.repaint)
         accuracy = (logits.argmax(-1) == self.labels[indices]).float().mean()
         return self.total(terms), {**terms, "accuracy": accuracy}
 
-    def losses(self, images: Tensor, targets: Tensor, repaint: float = 1.0) -> tuple[dict[str, Tensor], Tensor]:
+    def losses(
+        self, images: Tensor, targets: Tensor, keep: float = 1.0, repaint: float = 1.0
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """The three terms and the class logits; the first ``repaint`` of the batch is reconstructed."""
-        encoding = self.model.encode(images)
+        encoding = self.model.encode(images, keep)
         painted = max(1, round(len(images) * repaint))
         reconstruction = self.model.decoder(encoding.z[:painted], encoding.patches[:painted])
         with torch.autocast(images.device.type, enabled=False):
