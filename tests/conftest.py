@@ -14,7 +14,7 @@ from hypothesis import settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-# Timing on a shared 2-core machine says nothing about correctness, and a failure must come back on the next run.
+# A deadline tests the machine, not the code; and a failure must come back on the next run.
 settings.register_profile("attractor", deadline=None, derandomize=True)
 settings.load_profile("attractor")
 torch.set_num_threads(os.cpu_count() or 1)
@@ -31,7 +31,7 @@ def seed() -> int:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """Return the folder of real data sets: ``$ATTRACTOR_DATA``, or ``../shared/data`` beside the repository."""
+    """Return the folder of real data: ``$ATTRACTOR_DATA``, or ``../shared/data`` seen from the repository."""
     return _present(Path(os.environ.get("ATTRACTOR_DATA", SHARED / "data")))
 
 
@@ -50,7 +50,7 @@ def _present(folder: Path) -> Path:
     """Skip the test where the folder is absent; fail instead on a CI machine that has ``../shared``."""
     if folder.is_dir():
         return folder
-    reason = f"{folder} is absent; see CONTRIBUTING.md for the shared data"
+    reason = f"{folder} is absent; see Tests in CONTRIBUTING.md"
     if os.environ.get("CI") and SHARED.exists():
         pytest.fail(reason)
     pytest.skip(reason)

@@ -50,7 +50,7 @@ def test_damage_is_where_its_mask_says(kind: str) -> None:
         whole = textures._crop(textures._photograph("gravel"), rng)
         damaged, mask = DAMAGES[kind](whole, rng)
         change = np.abs(damaged - whole)
-        assert change[mask].mean() > 0.05
+        assert change[mask].mean() > 0.03
         assert change[~binary_dilation(mask, iterations=16)].max() < 1 / 255
 
 

@@ -1,16 +1,68 @@
-"""A source of images as batches of equal size, decoded in threads a little ahead of their use."""
+"""A source of images as batches of views, decoded in threads a little ahead of their use."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attractor.data.images import UnreadableImage, resize
 from attractor.data.sources import ImageSource
+from attractor.data.views import Canvas, Viewing
+
+T = TypeVar("T")
+
+
+def view_batches(
+    source: ImageSource,
+    viewing: Viewing,
+    unreadable: list[UnreadableImage],
+    batch_size: int = 256,
+    workers: int = 2,
+) -> Iterator[tuple[list[Canvas], Tensor]]:
+    """Yield whole images, ``batch_size`` views or a little more at a time: their canvases, and views uint8 ``(V, C, h, w)``.
+
+    The views of one image follow one another. Unreadable images are appended to ``unreadable`` and skipped; a bounded
+    number of images is decoded ahead, so memory does not grow with the source.
+    """
+    h, w = viewing.size
+
+    def load(i: int) -> tuple[Canvas, np.ndarray] | UnreadableImage:
+        try:
+            # twice the size, so that the bicubic filter and not the JPEG decoder sets the look of the image
+            pixels = source.read(i, None if viewing.tiles else (2 * h, 2 * w))
+        except UnreadableImage as error:
+            return error
+        size = viewing.canvas(*pixels.shape[:2])
+        origins = viewing.origins(*size)
+        small = pixels if size == pixels.shape[:2] else resize(pixels, size)
+        tiles = np.stack([small[top : top + h, left : left + w] for top, left in origins])
+        return Canvas(i, pixels.shape[:2], size, origins), tiles
+
+    canvases: list[Canvas] = []
+    views: list[np.ndarray] = []
+    count = 0
+    for item in in_order(load, len(source), workers, ahead=32 if viewing.tiles else batch_size):
+        if isinstance(item, UnreadableImage):
+            unreadable.append(item)
+            continue
+        canvases.append(item[0])
+        views.append(item[1])
+        count += len(item[1])
+        if count >= batch_size:
+            yield canvases, _to_tensor(views)
+            canvases, views, count = [], [], 0
+    if views:
+        yield canvases, _to_tensor(views)
+
+
+def _to_tensor(views: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(views).transpose(0, 3, 1, 2).copy())
 
 
 def load_batches(
@@ -19,41 +71,19 @@ def load_batches(
     unreadable: list[UnreadableImage],
     batch_size: int = 256,
     workers: int = 2,
-) -> Iterator[tuple[list[int], torch.Tensor]]:
+) -> Iterator[tuple[list[int], Tensor]]:
     """Yield ``(indices, images)`` in source order: places in the source, and uint8 ``(B, C, h, w)``.
 
-    Images are resized to ``size = (h, w)`` in antialiased bicubic, whatever their aspect ratio. Those that
-    cannot be read are appended to ``unreadable`` and skipped; every batch but the last is full. At most one
-    batch is decoded ahead: memory does not grow with the source.
+    Images are resized to ``size = (h, w)`` in antialiased bicubic, whatever their aspect ratio; the rest as
+    :func:`view_batches`. Every batch but the last is full.
     """
-
-    def load(i: int) -> np.ndarray | UnreadableImage:
-        try:
-            # twice the size, so that the bicubic filter and not the JPEG decoder sets the look of the image
-            return resize(source.read(i, (2 * size[0], 2 * size[1])), size)
-        except UnreadableImage as error:
-            return error
-
-    indices: list[int] = []
-    images: list[np.ndarray] = []
-    for i, image in enumerate(_in_order(load, len(source), workers, ahead=batch_size)):
-        if isinstance(image, UnreadableImage):
-            unreadable.append(image)
-            continue
-        indices.append(i)
-        images.append(image)
-        if len(images) == batch_size:
-            yield indices, _stack(images)
-            indices, images = [], []
-    if images:
-        yield indices, _stack(images)
+    for canvases, views in view_batches(source, Viewing(size), unreadable, batch_size, workers):
+        yield [canvas.index for canvas in canvases], views
 
 
-def _in_order(
-    load: Callable[[int], np.ndarray | UnreadableImage], count: int, workers: int, ahead: int
-) -> Iterator[np.ndarray | UnreadableImage]:
+def in_order(load: Callable[[int], T], count: int, workers: int, ahead: int) -> Iterator[T]:
     """``load(0), load(1), ...`` computed by threads, at most ``ahead`` before their turn."""
-    waiting: deque[Future[np.ndarray | UnreadableImage]] = deque()
+    waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for i in range(count):
@@ -64,7 +94,3 @@ def _in_order(
             yield waiting.popleft().result()
     finally:  # also when the consumer stops early
         pool.shutdown(cancel_futures=True)
-
-
-def _stack(images: list[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy())

@@ -1,4 +1,4 @@
-"""Real pictures that need no network: the photographed gravel of scikit-image, whole and damaged, for the demo."""
+"""Real pictures that need no network: scikit-image's photograph of gravel, whole and damaged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from attractor.errors import InputError
+from attractor.files import replacing
 
 SIDE = 96  # pixels; a stone of the gravel is about 20 across
 TRAIN, GOOD, DAMAGED = 200, 60, 12  # pictures in train/good, in test/good, and of each kind of damage
@@ -21,8 +22,8 @@ Damage = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarra
 def write_textures(folder: str | Path, seed: int = 0) -> Path:
     """Write a small defect data set in the MVTec-AD layout and return its folder.
 
-    Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, everything under ``test``
-    from the right half, so no pixel is seen twice. The damage is painted; its masks are under ``ground_truth``.
+    Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, all of ``test`` from
+    the right half, so no pixel is in both. The damage is painted; its masks are under ``ground_truth``.
 
     Raises:
         InputError: scikit-image, whose package holds the photographs, is not installed.
@@ -95,18 +96,17 @@ DAMAGES: dict[str, Damage] = {
 
 
 def _blob(rng: np.random.Generator, radius: float, softness: float) -> np.ndarray:
-    """Opacity ``(96, 96)`` in 0..1 of an irregular round patch somewhere inside the picture; lengths in pixels."""
+    """Opacity ``(96, 96)`` in 0..1 of an irregular round patch inside the picture; lengths in pixels."""
     y, x = np.mgrid[:SIDE, :SIDE] - rng.uniform(0.3, 0.7, size=(2, 1, 1)) * SIDE
-    wobble = sum(
-        rng.uniform(0, 0.4 / k) * np.cos(k * np.arctan2(y, x) + rng.uniform(0, 6.3)) for k in (2, 3, 5)
-    )
+    angle = np.arctan2(y, x)
+    wobble = sum(rng.uniform(0, 0.4 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 5))
     return 1 / (1 + np.exp((np.hypot(x, y) - radius * (1 + wobble)) / softness))
 
 
 def _crop(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random window, turned and mirrored at random, up to 5 % brighter or darker."""
     top, left = (rng.integers(size - SIDE + 1) for size in photograph.shape)
-    window = np.rot90(photograph[top : top + SIDE, left : left + SIDE], rng.integers(4))
+    window = np.rot90(photograph[top : top + SIDE, left : left + SIDE], int(rng.integers(4)))
     return (window if rng.random() < 0.5 else window[:, ::-1]) * rng.uniform(0.95, 1.05)
 
 
@@ -116,14 +116,10 @@ def _photograph(name: str) -> np.ndarray:
     try:
         from skimage import data
     except ImportError as error:
-        raise InputError(
-            "the demo's pictures come with scikit-image: pip install 'attractor[demo]'"
-        ) from error
+        raise InputError("the demo needs scikit-image: pip install 'attractor[demo]'") from error
     return getattr(data, name)() / 255.0
 
 
 def _save(image: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    Image.fromarray(np.uint8(np.clip(image, 0, 1) * 255 + 0.5)).save(partial, format="PNG")
-    partial.replace(path)
+    with replacing(path) as temporary:
+        Image.fromarray(np.uint8(np.clip(image, 0, 1) * 255 + 0.5)).save(temporary)
