@@ -1,3 +1,44 @@
 """Energy-based transformers that work."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from attractor.errors import InputError
+
+if TYPE_CHECKING:
+    from attractor.energy import GloebaAttention
+    from attractor.models import Selyne, SelyneConfig
+    from attractor.models.store import load_model, pretrained, save_model
+    from attractor.tasks import AnomalyDetector, evaluate
+
 __version__ = "0.1.0"
+__all__ = [
+    "AnomalyDetector",
+    "GloebaAttention",
+    "InputError",
+    "Selyne",
+    "SelyneConfig",
+    "evaluate",
+    "load_model",
+    "pretrained",
+    "save_model",
+]
+
+_HOMES = {
+    "AnomalyDetector": "attractor.tasks",
+    "GloebaAttention": "attractor.energy",
+    "Selyne": "attractor.models",
+    "SelyneConfig": "attractor.models",
+    "evaluate": "attractor.tasks",
+    "load_model": "attractor.models.store",
+    "pretrained": "attractor.models.store",
+    "save_model": "attractor.models.store",
+}
+
+
+def __getattr__(name: str) -> Any:  # loaded when first asked for: the command's help must not wait for torch
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'attractor' has no attribute {name!r}")

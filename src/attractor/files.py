@@ -12,12 +12,20 @@ from typing import Any
 
 from attractor.errors import InputError
 
+UNFINISHED = ".unfinished-"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; on success it is synced and renamed to ``path``, on failure removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    """Give a temporary name beside ``path``: synced and renamed to ``path`` on success, removed on failure.
+
+    A folder that cannot be made or written to raises :class:`InputError`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -34,6 +42,12 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Remove the temporary files below ``folder`` that a killed writer could not."""
+    for left in folder.rglob(f"{UNFINISHED}*"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

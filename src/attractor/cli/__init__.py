@@ -1,0 +1,62 @@
+"""The ``attractor`` command: parses, calls tasks, prints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from attractor import __version__
+from attractor.cli import demo, detect, inspect, pretrain
+from attractor.console import stderr
+from attractor.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Energy-based transformers that work. Results go to stdout, progress to stderr; "
+    "exit code 0, 1 (failed) or 2 (bad usage or bad input).",
+)
+app.add_typer(detect.app, name="detect")
+app.command()(demo.demo)
+app.command()(pretrain.pretrain)
+app.command()(inspect.inspect)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"attractor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what happens to stderr."),
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run the command; errors are one line, tracebacks only with ATTRACTOR_DEBUG=1."""
+    try:
+        app()
+    except InputError as error:
+        _fail(error, " ".join(str(error).split()), 2)
+    except KeyboardInterrupt as error:
+        _fail(error, "interrupted; what was already written is whole", 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        _fail(error, f"{type(error).__name__}: {error} (ATTRACTOR_DEBUG=1 shows where)", 1)
+
+
+def _fail(error: BaseException, message: str, code: int) -> None:
+    if os.environ.get("ATTRACTOR_DEBUG"):
+        raise error
+    stderr.print(f"attractor: {message}")
+    raise SystemExit(code) from None

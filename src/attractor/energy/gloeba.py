@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.ops import merge_heads, softmax_attention, split_heads
+from attractor.errors import InputError
 
 TEMPERATURE_FLOOR = 1e-4
+ROUNDING = 1e-5  # of M_h in float32, relative to its norm
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Territory:
     """Where one head's ``M_h`` lives: how symmetric it is, and the signs of its symmetric part's eigenvalues.
 
     ``asymmetry`` is ``|M - M^T|_F / (2 |M|_F)``: 0 for a symmetric matrix, 1 for an antisymmetric one.
+    ``positive`` and ``negative`` count the eigenvalues that differ from 0 by more than float32 rounding.
     """
 
     asymmetry: float
@@ -29,14 +32,14 @@ class Territory:
     @property
     def symmetric(self) -> bool:
         """Whether ``M = M^T`` to float32 rounding."""
-        return self.asymmetry < 1e-5
+        return self.asymmetry < ROUNDING
 
     @property
     def definite(self) -> str:
-        """``"positive"``, ``"negative"`` or ``"indefinite"``."""
-        if self.negative == 0:
-            return "positive"
-        return "negative" if self.positive == 0 else "indefinite"
+        """``"positive"`` or ``"negative"`` where no eigenvalue has the other sign, else ``"indefinite"``."""
+        if (self.positive > 0) == (self.negative > 0):  # both signs, or an antisymmetric matrix: no sign at all
+            return "indefinite"
+        return "positive" if self.positive else "negative"
 
     def __str__(self) -> str:
         symmetry = "symmetric" if self.symmetric else "asymmetric"
@@ -54,14 +57,18 @@ class GloebaAttention(nn.Module):
     the minimum itself being the free energy ``F_C = -tau_h logsumexp_B(s_CB / tau_h)``. Shapes: ``(B, N, D) ->
     (B, N, D)``. With ``normalize_keys=False`` the keys stay ``|s_h| M_h k``: the bilinear form ``q^T M_h k``.
 
-    Source: SELYNE (Suleymanoglu 2026), "Gloeba: the core attention mechanism". Each ``M_h`` starts orthogonal.
+    Each ``M_h`` starts orthogonal. Raises :class:`InputError` unless ``heads`` divides ``dim``.
+    Source: SELYNE (Suleymanoglu 2026), "Gloeba: the core attention mechanism".
     """
 
     def __init__(self, dim: int, heads: int, *, normalize_keys: bool = True):
         super().__init__()
+        if dim % heads:
+            raise InputError(f"dim {dim} is not a multiple of heads {heads}; choose a multiple")
         self.heads, self.normalize_keys = heads, normalize_keys
         width = dim // heads
-        self.M = nn.Parameter(torch.stack([nn.init.orthogonal_(torch.empty(width, width)) for _ in range(heads)]))
+        bases = [nn.init.orthogonal_(torch.empty(width, width)) for _ in range(heads)]
+        self.M = nn.Parameter(torch.stack(bases))
         self.norm_scale = nn.Parameter(torch.ones(heads))
         self.log_temp = nn.Parameter(torch.zeros(heads))
         self.W_tied = nn.Linear(dim, dim)
@@ -88,7 +95,10 @@ class GloebaAttention(nn.Module):
         return self.proj(merge_heads(y))
 
     def free_energy(self, x: Tensor) -> Tensor:
-        """``F_C = -tau_h logsumexp_B(s_CB / tau_h)`` of every token, ``(B, N, D) -> (B, H, N)``, in float32 or better."""
+        """``F_C = -tau_h logsumexp_B(s_CB / tau_h)`` of every token, in float32 or better.
+
+        Shapes: ``(B, N, D) -> (B, H, N)``.
+        """
         q, k = self.queries_keys(x)
         scores = (q @ k.to(q.dtype).transpose(-2, -1)).to(torch.promote_types(x.dtype, torch.float32))
         return -self.temperature()[:, None].to(scores.dtype) * scores.logsumexp(dim=-1)
@@ -100,12 +110,12 @@ class GloebaAttention(nn.Module):
 
 
 def _territory(m: Tensor) -> Territory:
-    symmetric = (m + m.T) / 2
-    eigenvalues = torch.linalg.eigvalsh(symmetric)
+    eigenvalues = torch.linalg.eigvalsh((m + m.T) / 2)
+    zero = ROUNDING * m.norm()
     return Territory(
         asymmetry=float((m - m.T).norm() / (2 * m.norm()).clamp_min(1e-300)),
-        positive=int((eigenvalues > 0).sum()),
-        negative=int((eigenvalues < 0).sum()),
+        positive=int((eigenvalues > zero).sum()),
+        negative=int((eigenvalues < -zero).sum()),
         lowest=float(eigenvalues[0]),
         highest=float(eigenvalues[-1]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -32,18 +33,26 @@ class SelyneConfig:
     normalize_keys: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "patch_sizes"):  # lists come from JSON and YAML
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("image_size", "patch_sizes"):
+            object.__setattr__(self, name, _counts(name, getattr(self, name)))
+        for name in ("dim", "latent", "heads", "depth", "prototypes", "classes"):
+            _counts(name, [getattr(self, name)])
+        if self.decoder_depth is not None:
+            _counts("decoder_depth", [self.decoder_depth])
+        if len(self.image_size) != 2:
+            raise InputError(f"image_size must be [height, width], not {list(self.image_size)}")
         height, width = self.image_size
         for patch in self.patch_sizes:
-            if patch < 1 or height % patch or width % patch:
-                raise InputError(f"patch size {patch} does not divide image size {height} x {width}; choose a common divisor")
-        if not self.patch_sizes:
-            raise InputError("patch_sizes is empty; give at least one patch size")
+            if height % patch or width % patch:
+                raise InputError(
+                    f"patch size {patch} does not divide image size {height} x {width}; choose a common divisor"
+                )
         if self.dim % self.heads:
-            raise InputError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+            raise InputError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose a multiple")
         if self.channels not in (1, 3):
-            raise InputError(f"channels must be 1 or 3, not {self.channels}")
+            raise InputError(f"channels must be 1 or 3, not {self.channels!r}")
+        _number("dropout", self.dropout, 0, 1)
+        _number("mlp_ratio", self.mlp_ratio, 1 / self.dim, math.inf)
         if self.attention not in ("gloeba", "standard"):
             raise InputError(f"attention must be 'gloeba' or 'standard', not {self.attention!r}")
 
@@ -75,11 +84,24 @@ class SelyneConfig:
         return cls(**values)
 
 
+def _counts(name: str, values: Any) -> tuple[int, ...]:
+    """A list of positive whole numbers, as JSON and YAML bring it, as a tuple."""
+    if not isinstance(values, (list, tuple)) or not values:
+        raise InputError(f"{name} must be a list of whole numbers, not {values!r}")
+    for value in values:
+        if type(value) is not int or value < 1:
+            raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return tuple(values)
+
+
+def _number(name: str, value: Any, low: float, high: float) -> None:
+    if not isinstance(value, (int, float)) or not low <= value < high:
+        raise InputError(f"{name} must be a number of at least {low:.3g} and below {high:.3g}, not {value!r}")
+
+
 PRESETS = {
     "selyne-base": SelyneConfig(),
-    "selyne-tiny": SelyneConfig(
-        dim=192, latent=128, heads=3, depth=6, decoder_depth=2, prototypes=8, dropout=0.0
-    ),
+    "selyne-tiny": SelyneConfig(dim=192, latent=128, heads=3, depth=6, decoder_depth=2, prototypes=8, dropout=0.0),
 }
 
 

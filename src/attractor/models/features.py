@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attractor.models.selyne import Encoding, Selyne
+from attractor.models.config import SelyneConfig
+from attractor.models.selyne import Selyne
 
 
 class Features(NamedTuple):
@@ -39,3 +40,33 @@ def finest_patches(model: Selyne, hidden: Tensor) -> Tensor:
     start = 1 + sum(counts[: model.config.finest])
     tokens = hidden[:, start : start + counts[model.config.finest]].float()
     return F.layer_norm(tokens, tokens.shape[-1:])
+
+
+def width(field: str, config: SelyneConfig) -> int:
+    """Length of the last axis of one of the :class:`Features`."""
+    widths = {
+        "latent": config.latent,
+        "pooled": 2 * config.dim,
+        "patches": 2 * config.dim,
+        "free_energy": config.depth * config.heads,
+    }
+    return widths[field]
+
+
+def extract(model: Selyne, images: Tensor) -> Features:
+    """Features of normalised views ``(V, C, H, W)``."""
+    encoding = model.encode(images)
+    patches = [finest_patches(model, encoding.hidden[block]) for block in patch_blocks(model)]
+    last = F.layer_norm(encoding.hidden[-1][:, 1:].float(), (model.config.dim,))
+    if model.config.attention == "gloeba":
+        free_energy = model.free_energy(images, encoding).mean(dim=-1).flatten(1)
+    else:
+        free_energy = images.new_zeros(len(images), 0)
+    return Features(
+        latent=encoding.z.float(),
+        pooled=torch.cat([last.mean(dim=1), last.std(dim=1)], dim=-1),
+        patches=torch.cat(patches, dim=-1),
+        free_energy=free_energy.float(),
+        images=images,
+        reconstruction=model.decode(encoding).float(),
+    )

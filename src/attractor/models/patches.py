@@ -21,7 +21,7 @@ def paint(pixels: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
 
 
 class PatchEmbedding(nn.Module):
-    """Linear patch embeddings of every scale, normalised, positioned and concatenated; ``(B, C, H, W) -> (B, N, D)``."""
+    """Linear patch embeddings of every scale, normalised, positioned, concatenated; ``(B, C, H, W) -> (B, N, D)``."""
 
     def __init__(self, config: SelyneConfig):
         super().__init__()

@@ -20,8 +20,11 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Encoding(NamedTuple):
-    """What the encoder makes of a batch: ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, and what every
-    block gave, ``hidden[l] (B, 1 + N, D)`` with the CLS token first."""
+    """What the encoder makes of a batch.
+
+    ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, and what every block gave, ``hidden[l] (B, 1 + N, D)``
+    with the CLS token first.
+    """
 
     z: Tensor
     cls: Tensor
@@ -129,15 +132,20 @@ class Selyne(nn.Module):
         """Normalised images back to floats in 0..1, clipped."""
         return (images * self.std + self.mean).clamp(0, 1)
 
+    def require_fit(self, images: Tensor) -> None:
+        """Raise :class:`InputError` unless ``images`` are ``(B, C, H, W)`` of the configured size."""
+        expected = (self.config.channels, *self.config.image_size)
+        if images.ndim != 4 or images.shape[1:] != expected:
+            takes = ", ".join(map(str, expected))
+            raise InputError(f"images of shape {tuple(images.shape)} given, this model takes (B, {takes}); resize them")
+
     def encode(self, images: Tensor, keep: float = 1.0) -> Encoding:
         """Latent, CLS, patch tokens and every block's output of normalised images ``(B, C, H, W)``.
 
         With ``keep < 1`` each image goes on with that share of its patches, drawn at random: training at that share
         of the cost. Source: PatchDropout (Liu et al. 2022).
         """
-        expected = (self.config.channels, *self.config.image_size)
-        if images.ndim != 4 or images.shape[1:] != expected:
-            raise InputError(f"images of shape {tuple(images.shape)} given, this model takes (B, {', '.join(map(str, expected))})")
+        self.require_fit(images)
         cls = self.cls_token.expand(len(images), -1, -1)
         x = self.dropout(torch.cat([cls, self.patch_embed(images)], dim=1) + self.global_pos)
         if keep < 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from attractor.errors import InputError
 from attractor.files import read_json, replacing, write_json
@@ -43,28 +43,30 @@ def save_model(model: Selyne, folder: Path, dtype: torch.dtype | None = None) ->
 
 def load_model(folder: Path) -> Selyne:
     """Read what :func:`save_model` wrote, in float32 and evaluation mode."""
-    config = read_json(folder / "config.json")
-    if not isinstance(config, dict) or config.get("version") != VERSION or not isinstance(config.get("model"), dict):
-        raise InputError(f"{folder / 'config.json'} is not a model of format version {VERSION}; save it with this release")
-    model = Selyne(SelyneConfig.from_dict(config["model"]))
-    load_weights(model, load_tensors(folder / "model.safetensors"), str(folder / "model.safetensors"))
+    model = Selyne(_load_config(folder / "config.json"))
+    weights = folder / "model.safetensors"
+    load_weights(model, load_tensors(weights), str(weights))
     return model.eval()
 
 
-def load_weights(model: Selyne, tensors: dict[str, Tensor], source: str) -> None:
+def _load_config(path: Path) -> SelyneConfig:
+    values = read_json(path)
+    sizes = values.get("model") if isinstance(values, dict) and values.get("version") == VERSION else None
+    if not isinstance(sizes, dict):
+        raise InputError(f"{path} is not a model of format version {VERSION}; save it with this release")
+    try:
+        return SelyneConfig.from_dict(sizes)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     """Load a state dict whole; missing, unknown or wrong-shaped names raise :class:`InputError` listing them."""
-    own = model.state_dict()
-    problems = [f"missing {n}" for n in own if n not in tensors]
-    problems += [f"unknown {n}" for n in tensors if n not in own]
-    problems += [
-        f"{n} has shape {tuple(tensors[n].shape)}, not {tuple(own[n].shape)}"
-        for n in own
-        if n in tensors and tensors[n].shape != own[n].shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise InputError(f"{source} does not fit this model: {'; '.join(problems[:5])}{more}")
-    model.load_state_dict({name: t.float() for name, t in tensors.items()})
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        problems = " ".join(" ".join(str(error).split()).split(" ")[5:])
+        raise InputError(f"{source} does not fit this model: {problems[:400]}") from None
 
 
 def pretrained(name: str) -> Selyne:
@@ -75,5 +77,6 @@ def pretrained(name: str) -> Selyne:
     if name in PRESETS:
         raise InputError(f"no weights of {name} ship with this release; give a folder that `attractor pretrain` wrote")
     if not Path(name).expanduser().is_dir():
-        raise InputError(f"no pretrained model {name!r}: neither a shipped name ({', '.join(PRESETS)}) nor a folder")
+        shipped_names = ", ".join(PRESETS)
+        raise InputError(f"no pretrained model {name!r}: neither a shipped name ({shipped_names}) nor a folder")
     return load_model(Path(name).expanduser())

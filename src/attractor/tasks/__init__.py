@@ -1,0 +1,7 @@
+"""What a user holds: fit, score, save."""
+
+from attractor.tasks.anomaly import AnomalyDetector, ImageScores
+from attractor.tasks.evaluate import evaluate
+from attractor.tasks.evaluation import Evaluation, Example
+
+__all__ = ["AnomalyDetector", "Evaluation", "Example", "ImageScores", "evaluate"]

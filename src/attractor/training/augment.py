@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class PretrainAugmentation(nn.Module):
     """Random crop after reflection padding, flip, RandAugment and erasing of float images in 0..1, ``(B, C, H, W)``.
 
-    ``padding`` in pixels, ``magnitude`` of RandAugment in 0..30 (0 turns it off), ``erasing`` a probability.
+    ``padding`` in pixels, ``magnitude`` of RandAugment in 0..29 (0 turns it off), ``erasing`` a probability.
+    Grey images go through the colour operations as three equal channels.
     """
 
     def __init__(self, size: tuple[int, int], padding: int, operations: int, magnitude: int, erasing: float):
@@ -29,7 +30,9 @@ class PretrainAugmentation(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """``(B, C, H, W)`` in 0..1, float32 -> the same."""
-        return self.steps(images).clamp(0, 1)
+        grey = images.shape[1] == 1
+        views = self.steps(images.expand(-1, 3, -1, -1) if grey else images).clamp(0, 1)
+        return views.mean(dim=1, keepdim=True) if grey else views
 
 
 class LightViews(nn.Module):
@@ -37,9 +40,7 @@ class LightViews(nn.Module):
 
     def __init__(self, size: tuple[int, int], shift: int = 2):
         super().__init__()
-        self.steps = nn.Sequential(
-            K.RandomHorizontalFlip(), K.RandomCrop(size, padding=shift, padding_mode="reflect")
-        )
+        self.steps = nn.Sequential(K.RandomHorizontalFlip(), K.RandomCrop(size, padding=shift, padding_mode="reflect"))
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

@@ -17,12 +17,13 @@ VERSION = 1
 
 def rng_state() -> dict[str, Any]:
     """State of every generator a training step may draw from, in types that ``weights_only`` loading admits."""
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    keys = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "numpy": (numpy["bit_generator"], keys, numpy["state"]["pos"], numpy["has_gauss"], numpy["gauss"]),
     }
 
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from attractor.console import progress
 from attractor.errors import InputError
+from attractor.files import discard_unfinished
+from attractor.models.precision import has_bf16
 from attractor.training.checkpoint import load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from attractor.training.schedule import decay_groups, warmup_cosine
 
@@ -32,7 +34,8 @@ class Objective(nn.Module):
     """
 
     examples: int
-    score: str | None = None  # the validation figure whose maximum is "best"; None: the last weights are the result
+    score: str | None = None  # validation figure whose maximum is "best"; None: the last weights are the result
+    settings: dict[str, Any] = {}  # noqa: RUF012  plain values that a resumed run must share, beside the schedule
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of the training examples ``indices (B,)`` and the terms worth logging."""
@@ -69,13 +72,6 @@ class Schedule:
     checkpoint_seconds: float = 60.0
 
 
-def has_bf16() -> bool:
-    """Whether this machine multiplies bf16 matrices in hardware."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
 def seed_everything(seed: int) -> None:
     """Seed the generators of Python, NumPy and torch."""
     random.seed(seed)
@@ -84,7 +80,10 @@ def seed_everything(seed: int) -> None:
 
 
 def epoch_batches(examples: int, schedule: Schedule, epoch: int, rank: int, ranks: int) -> list[Tensor]:
-    """This rank's index batches of one epoch: a permutation drawn from (seed, epoch) alone, so a resume finds its place."""
+    """This rank's index batches of one epoch.
+
+    The permutation is drawn from (seed, epoch) alone, so a resume finds its place.
+    """
     generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + epoch)
     order = torch.randperm(examples, generator=generator)
     batches = list(order.split(schedule.batch_size))
@@ -97,14 +96,10 @@ class Trainer:
     """State of one run; :func:`train` is what to call."""
 
     def __init__(self, objective: Objective, schedule: Schedule, folder: Path | None):
-        precision = schedule.precision
-        if precision == "auto":
-            precision = "bf16" if has_bf16() else "fp32"
-        self.accelerator = Accelerator(
-            mixed_precision="bf16" if precision == "bf16" else "no", cpu=not torch.cuda.is_available()
-        )
+        self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
         self.objective, self.schedule, self.folder = objective, schedule, folder
-        steps = len(epoch_batches(objective.examples, schedule, 0, 0, 1))
+        self.bf16 = schedule.precision == "bf16" or (schedule.precision == "auto" and has_bf16())
+        steps = len(epoch_batches(objective.examples, schedule, 0, 0, self.accelerator.num_processes))
         optimizer = torch.optim.AdamW(
             decay_groups(objective, schedule.weight_decay), lr=schedule.lr, fused=True, betas=(0.9, 0.999)
         )
@@ -126,10 +121,19 @@ class Trainer:
         """Where the checkpoint of this run lives."""
         return self.folder / "checkpoint.pt" if self.folder else None
 
+    def autocast(self) -> torch.autocast:
+        """The schedule's precision; Accelerate's own is fixed for the life of a process, not of a run."""
+        return torch.autocast(self.accelerator.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a resumed run must share with the interrupted one."""
+        return {"examples": self.objective.examples, **self.objective.settings, **asdict(self.schedule)}
+
     def state(self) -> dict[str, Any]:
         """Everything a resume needs."""
         return {
-            "schedule": asdict(self.schedule),
+            "schedule": self.settings,
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rate": self.rate.state_dict(),
@@ -156,22 +160,30 @@ class Trainer:
         if self.path is None:
             raise InputError("resume needs the folder of the interrupted run")
         state = load_checkpoint(self.path)
-        mine, theirs = asdict(self.schedule), state["schedule"]
-        changed = [k for k in mine if mine[k] != theirs.get(k) and k != "checkpoint_seconds"]
+        mine, theirs = self.settings, state["schedule"]
+        changed = [k for k in mine if mine[k] != theirs.get(k, mine[k]) and k != "checkpoint_seconds"]
         if changed:
-            raise InputError(f"{self.path} was written with other settings ({', '.join(changed)}); resume with the same recipe")
-        self.objective.load_state_dict(state["objective"])
+            raise InputError(
+                f"{self.path} was written with other settings ({', '.join(changed)}); resume with the same recipe"
+            )
+        try:
+            self.objective.load_state_dict(state["objective"])
+        except RuntimeError:
+            raise InputError(f"{self.path} holds another model; resume with the same one") from None
         self.optimizer.load_state_dict(state["optimizer"])
         self.rate.load_state_dict(state["rate"])
         set_rng_state(state["rng"])
         for name, value in state["progress"].items():
             setattr(self, name, value)
+        discard_unfinished(self.path.parent)
 
     def train_step(self, indices: Tensor) -> None:
         """One optimizer step on the examples ``indices``."""
-        loss, terms = self.model(indices.to(self.accelerator.device))
+        with self.autocast():
+            loss, terms = self.model(indices.to(self.accelerator.device))
         if not torch.isfinite(loss):
-            raise InputError(f"loss became {loss.item()} at epoch {self.epoch}, step {self.step}; lower lr or check the data")
+            where = f"epoch {self.epoch + 1}, step {self.step + 1}"
+            raise FloatingPointError(f"loss became {loss.item()} at {where}; lower lr or check the data")
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
         self.optimizer.step()
@@ -190,20 +202,21 @@ class Trainer:
         )
         started = time.monotonic() - self.seconds
         label = f"epoch {self.epoch + 1}/{self.schedule.epochs}"
-        for batch in progress(batches[self.step :], label):
+        for batch in progress(batches[self.step :], label, total=len(batches) - self.step):
             self.train_step(batch)
             self.step += 1
             self.seconds = time.monotonic() - started
             if self.step < len(batches) and time.monotonic() - self.saved > self.schedule.checkpoint_seconds:
                 self.save()
-        row = {"epoch": self.epoch + 1, "lr": self.rate.get_last_lr()[0], "seconds": self.seconds}
+        row = {"epoch": self.epoch + 1, "lr": float(self.rate.get_last_lr()[0]), "seconds": self.seconds}
         row |= {f"train_{name}": value / len(batches) for name, value in self.sums.items()}
         self.finish_epoch(row)
 
     def finish_epoch(self, row: dict[str, float]) -> None:
         """Validate, keep the best, write the checkpoint."""
         self.model.eval()
-        row |= self.objective.validate()
+        with self.autocast():
+            row |= self.objective.validate()
         self.history.append(row)
         log.info("  ".join(f"{k} {v:.4g}" for k, v in row.items()))
         if self.objective.score:
@@ -226,11 +239,14 @@ class Trainer:
 
 
 def train(objective: Objective, schedule: Schedule, folder: Path | None = None, resume: bool = False) -> History:
-    """Train ``objective`` by ``schedule``; with a ``folder`` it is checkpointed there and ``resume`` goes on from it.
+    """Train ``objective`` by ``schedule``; with a ``folder`` it is checkpointed there, and ``resume`` goes on.
 
     Returns one row an epoch. A run killed at any moment and resumed ends with the same weights as an uninterrupted
-    one (bit for bit on a CPU with the same number of threads). Raises :class:`InputError` on a non-finite loss.
+    one (bit for bit on a CPU with the same number of threads). Raises :class:`FloatingPointError` on a non-finite
+    loss, :class:`InputError` where there is nothing to train on or a checkpoint that does not fit.
     """
+    if not objective.examples:
+        raise InputError("no images to train on; give at least one")
     seed_everything(schedule.seed)
     trainer = Trainer(objective, schedule, folder)
     if resume:

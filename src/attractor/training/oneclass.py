@@ -39,11 +39,13 @@ def latent_consistency(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor
 class OneClass(Objective):
     """``ln 5 * reconstruction + pi/10 * (invariance + variance)`` on two light views of normal images.
 
-    ``images`` are uint8 ``(N, C, H, W)``; ``model`` is trained in place, its teacher follows with decay 0.99.
+    ``images`` are uint8 ``(N, C, H, W)`` of the model's size, else :class:`InputError`; ``model`` is trained in
+    place, its teacher follows with decay 0.99.
     """
 
     def __init__(self, model: Selyne, images: Tensor):
         super().__init__()
+        model.require_fit(images)
         self.model = model
         self.teacher = copy.deepcopy(model).eval().requires_grad_(False)
         self.images, self.examples = images, len(images)

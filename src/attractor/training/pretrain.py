@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.store import save_model
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import PretrainAugmentation, mixup
-from attractor.training.loop import Objective, Schedule, has_bf16
+from attractor.training.loop import Objective, Schedule
 
 
 class Strict(BaseModel):
@@ -27,12 +29,12 @@ class Strict(BaseModel):
 class Augmentation(Strict):
     """Strength of the augmentation; the defaults are the published ones."""
 
-    padding: int = 8
-    operations: int = 2
-    magnitude: int = 9
-    erasing: float = 0.25
-    mixup: float = 0.5
-    mixup_alpha: float = 0.2
+    padding: int = Field(default=8, ge=0)
+    operations: int = Field(default=2, ge=1)
+    magnitude: int = Field(default=9, ge=0, le=29)
+    erasing: float = Field(default=0.25, ge=0, le=1)
+    mixup: float = Field(default=0.5, ge=0, le=1)
+    mixup_alpha: float = Field(default=0.2, gt=0)
 
 
 class Weights(Strict):
@@ -54,14 +56,14 @@ class PretrainRecipe(Strict):
     epochs: int = Field(72, ge=1)
     batch_size: int = Field(64, ge=1)
     lr: float = Field(5e-4, gt=0)
-    weight_decay: float = 0.05
-    warmup_epochs: float = 5
-    clip: float = 5.0
-    patience: int | None = 20
-    label_smoothing: float = 0.03
+    weight_decay: float = Field(0.05, ge=0)
+    warmup_epochs: float = Field(5, ge=0)
+    clip: float = Field(5.0, gt=0)
+    patience: int | None = Field(20, ge=1)
+    label_smoothing: float = Field(0.03, ge=0, lt=1)
     keep_patches: float = Field(1.0, gt=0, le=1)  # share of the patches a training image goes on with
     repaint: float = Field(1.0, gt=0, le=1)  # share of each batch that the decoder repaints
-    precision: str = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     seed: int = 0
     augmentation: Augmentation = Augmentation()
     weights: Weights = Weights()
@@ -83,8 +85,8 @@ class PretrainRecipe(Strict):
 
     def schedule(self) -> Schedule:
         """The loop's part of the recipe."""
-        names = ("epochs", "batch_size", "lr", "weight_decay", "warmup_epochs", "clip", "patience", "precision", "seed")
-        return Schedule(**{name: getattr(self, name) for name in names})
+        shared = {f.name for f in fields(Schedule)} & set(type(self).model_fields)
+        return Schedule(**{name: getattr(self, name) for name in shared})
 
 
 class Pretraining(Objective):
@@ -92,12 +94,18 @@ class Pretraining(Objective):
 
     score = "val_accuracy"
 
-    def __init__(self, recipe: PretrainRecipe, train: ClassImages, val: ClassImages, device: torch.device | str = "cpu"):
+    def __init__(
+        self, recipe: PretrainRecipe, train: ClassImages, val: ClassImages, device: torch.device | str = "cpu"
+    ):
         super().__init__()
         if train.classes != val.classes:
-            raise InputError(f"{recipe.train_split} has {len(train.classes)} classes, {recipe.val_split} {len(val.classes)} other ones")
+            raise InputError(
+                f"{recipe.train_split} and {recipe.val_split} have different classes; use the same ones in both"
+            )
         self.recipe = recipe
+        self.settings = recipe.model_dump(exclude={"name", "data"})  # which may be renamed and moved
         self.model = Selyne(recipe.config(len(train.classes)))
+        self.model.require_fit(train.images)
         self.images, self.labels = train.images.to(device), train.labels.to(device)
         self.val_images, self.val_labels = val.images.to(device), val.labels.to(device)
         self.examples = len(train.labels)
@@ -108,14 +116,15 @@ class Pretraining(Objective):
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one augmented training batch."""
-        indices = indices.to(self.images.device)
-        with torch.autocast(self.images.device.type, enabled=False):
-            views = self.augment(self.images[indices].float() / 255)
+        stored = indices.to(self.images.device)
+        images, labels = self.images[stored].to(indices.device), self.labels[stored].to(indices.device)
+        with torch.autocast(indices.device.type, enabled=False):
             a = self.recipe.augmentation
-            views, targets = mixup(views, self.labels[indices], self.model.config.classes, a.mixup, a.mixup_alpha)
+            views = self.augment(images.float() / 255)
+            views, targets = mixup(views, labels, self.model.config.classes, a.mixup, a.mixup_alpha)
             views = self.model.normalize(views)
         terms, logits = self.losses(views, targets, self.recipe.keep_patches, self.recipe.repaint)
-        accuracy = (logits.argmax(-1) == self.labels[indices]).float().mean()
+        accuracy = (logits.argmax(-1) == labels).float().mean()
         return self.total(terms), {**terms, "accuracy": accuracy}
 
     def losses(
@@ -123,6 +132,7 @@ class Pretraining(Objective):
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The three terms and the class logits; the first ``repaint`` of the batch is reconstructed."""
         encoding = self.model.encode(images, keep)
+        smoothing = self.recipe.label_smoothing
         painted = max(1, round(len(images) * repaint))
         reconstruction = self.model.decoder(encoding.z[:painted], encoding.patches[:painted])
         with torch.autocast(images.device.type, enabled=False):
@@ -130,22 +140,24 @@ class Pretraining(Objective):
             logits = self.model.classifier(z)
             terms = {
                 "reconstruction": reconstruction_energy(images[:painted], reconstruction.float()).mean(),
-                "classification": F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing),
+                "classification": F.cross_entropy(logits, targets, label_smoothing=smoothing),
                 "prototypes": F.cross_entropy(self.model.prototype_logits(z), targets),
             }
         return terms, logits
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the terms."""
-        return torch.stack([getattr(self.recipe.weights, name) * value for name, value in terms.items()]).sum()
+        weights = self.recipe.weights
+        return torch.stack([getattr(weights, name) * value for name, value in terms.items()]).sum()
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Loss, its terms and the accuracy on the validation images, unaugmented."""
         sums: dict[str, float] = {}
-        for images, labels in zip(self.val_images.split(256), self.val_labels.split(256), strict=True):
-            with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=has_bf16()):
-                terms, logits = self.losses(self.model.normalize(images), labels)
+        device = self.model.mean.device
+        for stored, names in zip(self.val_images.split(256), self.val_labels.split(256), strict=True):
+            images, labels = stored.to(device), names.to(device)
+            terms, logits = self.losses(self.model.normalize(images), labels)
             accuracy = (logits.argmax(-1) == labels).float().mean()
             for name, value in {"loss": self.total(terms), **terms, "accuracy": accuracy}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(labels)

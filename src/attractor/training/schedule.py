@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def warmup_cosine(optimizer: Optimizer, warmup: int, total: int, final_ratio: float) -> LambdaLR:
-    """Linear from 0 over ``warmup`` steps, then half a cosine down to ``final_ratio`` of the peak at step ``total``."""
+    """Linear from 0 over ``warmup`` steps, then half a cosine to ``final_ratio`` of the peak at step ``total``."""
 
     def factor(step: int) -> float:
         if step < warmup:
@@ -22,7 +22,7 @@ def warmup_cosine(optimizer: Optimizer, warmup: int, total: int, final_ratio: fl
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Parameter groups with weight decay on matrices only: biases, norms, scales and temperatures keep their size."""
+    """Parameter groups: weight decay on matrices; none on biases, norms, scales and temperatures."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},

@@ -1,0 +1,35 @@
+"""``attractor demo``: fit, evaluate and report on real textures that come with scikit-image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from attractor.console import stderr
+
+
+def demo(
+    output: Path = typer.Option(Path("demo"), "--output", "-o", help="Folder for pictures, detector and report."),
+    seed: int = typer.Option(0, help="Seed of the pictures and the split."),
+) -> None:
+    """Find damaged gravel in two minutes: no network, no GPU, nothing to prepare."""
+    from attractor.cli.detect import print_evaluation
+    from attractor.data.layouts import labelled_folder
+    from attractor.data.textures import write_textures
+    from attractor.report import write_report
+    from attractor.tasks import AnomalyDetector, evaluate
+    from attractor.tasks.baseline import pixel_neighbours
+
+    pictures = write_textures(output / "pictures", seed)
+    stderr.print(f"{pictures}: photographs of gravel; the damage in test/ is painted on")
+    detector = AnomalyDetector(tiles=True, seed=seed).fit(pictures / "train" / "good")
+    detector.save(output / "detector")
+    labelled = labelled_folder(pictures)
+    evaluation = evaluate(detector, labelled, "Damaged gravel")
+    page = write_report(evaluation, output / "report")
+    print_evaluation(evaluation)
+    baseline = pixel_neighbours(pictures / "train" / "good", labelled)
+    ours = evaluation.metrics[evaluation.method]["auroc"]
+    print(f"AUROC: attractor {ours:.3f}, five nearest neighbours on 32 x 32 grey pixels {baseline:.3f}")
+    print(f"report: {page}")

@@ -1,0 +1,171 @@
+"""``attractor detect``: fit on normal images, score any, evaluate on labelled ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from attractor.cli.output import csv_text, print_json, report_unreadable
+from attractor.console import stderr
+from attractor.errors import InputError
+from attractor.files import write_text
+
+if TYPE_CHECKING:
+    from attractor.tasks.anomaly import ImageScores
+    from attractor.tasks.evaluation import Evaluation
+
+app = typer.Typer(no_args_is_help=True, help="Find the odd images, having seen only normal ones.")
+
+MODEL_DIR = typer.Argument(help="Folder that `attractor detect fit` wrote.", show_default=False)
+METHOD = typer.Option(None, help="Score that decides, instead of the one chosen at fit.")
+
+
+@app.command()
+def fit(
+    good_dir: Path = typer.Argument(help="Folder of normal images, at any depth.", show_default=False),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the detector to.", show_default=False),
+    model: str = typer.Option("selyne-tiny", help="Encoder: a shipped name, or a folder `attractor pretrain` wrote."),
+    method: str = typer.Option("patches", help="Score that decides; the others are kept beside it."),
+    tiles: bool = typer.Option(False, help="Look at overlapping tiles, for small defects in large images."),
+    resolution: int = typer.Option(256, min=64, help="Longer side, in pixels, at which tiles are cut."),
+    tuning: str = typer.Option("none", help="Fine-tune the encoder first: none, one-class (published) or damage."),
+    epochs: int | None = typer.Option(None, min=1, help="Epochs of fine-tuning, if not the objective's own default."),
+    false_alarm_rate: float = typer.Option(0.01, help="Share of normal images that may be flagged."),
+    calibration: float = typer.Option(0.2, min=0.01, max=0.9, help="Share of the images kept for calibration."),
+    seed: int = typer.Option(0, help="Seed of the split and of fine-tuning."),
+    resume: bool = typer.Option(False, help="Go on with an interrupted fine-tuning."),
+) -> None:
+    """Learn what is normal from a folder of normal images alone."""
+    from attractor.tasks import AnomalyDetector
+
+    detector = AnomalyDetector(
+        model,
+        method=method,
+        tiles=tiles,
+        resolution=resolution,
+        tuning=tuning,
+        epochs=epochs,
+        false_alarm_rate=false_alarm_rate,
+        calibration=calibration,
+        seed=seed,
+    )
+    scratch = output / "tuning"
+    detector.fit(good_dir, checkpoint=scratch, resume=resume)
+    detector.save(output)
+    for left in scratch.glob("*"):
+        left.unlink()
+    if scratch.exists():
+        scratch.rmdir()
+    report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
+    calibrator = detector.calibrators_[detector.method]
+    print(f"{output}: {method} flags scores above {calibrator.threshold:.6g}, {calibrator.achievable_rate:.2%} of normal images")
+
+
+@app.command()
+def score(
+    model_dir: Path = MODEL_DIR,
+    paths: list[Path] = typer.Argument(help="Images or folders of images.", show_default=False),
+    method: str | None = METHOD,
+    csv: Path | None = typer.Option(None, help="Write the rows to this CSV file too."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, with every method's score."),
+    heat: Path | None = typer.Option(None, help="Write a heat map of every image into this folder."),
+) -> None:
+    """Score images: one row a file, with path, score, p_value, anomalous."""
+    from attractor.tasks import AnomalyDetector
+
+    detector = AnomalyDetector.load(model_dir)
+    result = detector.score_images([str(path) for path in paths], method=method, heats=heat is not None)
+    rows = list(zip(result.names, _scores(result), result.p_values.tolist(), result.anomalous.tolist(), strict=True))
+    header = ("path", "score", "p_value", "anomalous")
+    if csv:
+        write_text(csv, csv_text(header, [(*row[:3], int(row[3])) for row in rows]))
+    if heat:
+        from attractor.report import write_heat_maps
+
+        write_heat_maps(result, detector.heat_limits_, heat)
+    unreadable = [(error.path, error.reason) for error in result.unreadable]
+    if as_json:
+        print_json(_score_json(detector, result, rows, unreadable))
+    else:
+        print(csv_text(header, [(p, f"{s:.6g}", f"{v:.4g}", "yes" if a else "no") for p, s, v, a in rows]), end="")
+    report_unreadable(unreadable)
+    if not rows:
+        raise InputError("none of the images could be read; nothing was scored")
+
+
+def _scores(result: ImageScores) -> list[float]:
+    return result.scores[result.method].tolist()
+
+
+def _score_json(detector: Any, result: ImageScores, rows: list[tuple], unreadable: list[tuple[str, str]]) -> dict:
+    calibrator = detector.calibrators_[result.method]
+    images = [
+        {
+            "path": path,
+            "score": value,
+            "p_value": p_value,
+            "anomalous": anomalous,
+            "scores": {name: float(values[i]) for name, values in result.scores.items()},
+        }
+        for i, (path, value, p_value, anomalous) in enumerate(rows)
+    ]
+    return {
+        "method": result.method,
+        "threshold": calibrator.threshold,
+        "false_alarm_rate": calibrator.achievable_rate,
+        "images": images,
+        "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable],
+    }
+
+
+@app.command()
+def evaluate(
+    model_dir: Path = MODEL_DIR,
+    test_dir: Path = typer.Argument(help="Class folders, or MVTec-AD layout with masks.", show_default=False),
+    normal: str | None = typer.Option(None, help="Name of the normal class, if it has no usual one."),
+    method: str | None = METHOD,
+    report: Path | None = typer.Option(None, help="Write pictures and one HTML page into this folder."),
+    bootstrap: int = typer.Option(1000, min=0, help="Resamples of the 95 % interval."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Measure a detector on labelled images."""
+    from attractor.data.layouts import labelled_folder
+    from attractor.tasks import AnomalyDetector, evaluate as evaluate_detector
+
+    detector = AnomalyDetector.load(model_dir)
+    labelled = labelled_folder(test_dir, normal)
+    evaluation = evaluate_detector(detector, labelled, test_dir.resolve().name, method=method, bootstrap=bootstrap)
+    if report:
+        from attractor.report import write_report
+
+        stderr.print(f"report: {write_report(evaluation, report)}")
+    if as_json:
+        print_json(evaluation.summary())
+    else:
+        print_evaluation(evaluation)
+    report_unreadable(evaluation.unreadable)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """The table a person reads."""
+    anomalous = int(evaluation.labels.sum())
+    print(f"{len(evaluation.labels) - anomalous} normal and {anomalous} anomalous images; decisions by {evaluation.method}")
+    print(f"{'method':<16}{'AUROC':>7}{'95 % interval':>17}{'AP':>8}{'F1':>8}{'oracle F1':>11}")
+    for name, m in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
+        low, high = m["auroc_interval"]
+        mark = "*" if name == evaluation.method else " "
+        print(
+            f"{name + mark:<16}{m['auroc']:>7.3f}{f'{low:.3f} to {high:.3f}':>17}{m['ap']:>8.3f}"
+            f"{m['f1']:>8.3f}{m['oracle_f1']:>11.3f}"
+        )
+    chosen = evaluation.metrics[evaluation.method]
+    print(
+        f"flagged: {chosen['false_alarm_rate']:.1%} of the normal images (target {evaluation.false_alarm_rate:.1%}), "
+        f"{chosen['recall']:.1%} of the anomalous ones"
+    )
+    for name, value in (evaluation.pixel_metrics or {}).items():
+        print(f"{name}: {value:.3f}")
+    for note in evaluation.notes:
+        print(f"note: {note}")

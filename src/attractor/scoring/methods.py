@@ -1,0 +1,111 @@
+"""The scores a detector offers, by name: what each reads off the network, and how that becomes one number a view."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from attractor.errors import InputError
+from attractor.models import SelyneConfig
+from attractor.models.features import Features, width
+from attractor.scoring.gaussian import LatentGaussian
+from attractor.scoring.neighbours import NearestNeighbours
+from attractor.scoring.reconstruction import reconstruction_energy
+
+BANK = 20_000  # rows that nearest neighbours keep, chosen at random beyond that
+
+
+class Method(nn.Module):
+    """One way to score views; fitted by ``update`` and ``finish``, memory independent of the number of images."""
+
+    def update(self, features: Features) -> None:
+        """Take in the features of normal views."""
+
+    def finish(self) -> None:
+        """End the fit."""
+
+    def forward(self, features: Features) -> Tensor:
+        """Score of every view ``(V,)``, or of every patch of it ``(V, N)``; higher is more anomalous."""
+        raise NotImplementedError
+
+
+class GaussianMethod(Method):
+    """Squared Mahalanobis distance of one of the features under its Ledoit-Wolf Gaussian.
+
+    Features with a patch axis, ``(V, N, D)``, share one Gaussian over all patches and give ``(V, N)``.
+    """
+
+    def __init__(self, field: str, config: SelyneConfig):
+        super().__init__()
+        self.field, self.gaussian = field, LatentGaussian(width(field, config))
+
+    def update(self, features: Features) -> None:
+        """Take in the features of normal views."""
+        values = getattr(features, self.field)
+        self.gaussian.update(values.reshape(-1, values.shape[-1]))
+
+    def finish(self) -> None:
+        """End the fit."""
+        self.gaussian.finish()
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V,)``, or ``(V, N)`` for patches."""
+        values = getattr(features, self.field)
+        return self.gaussian.score(values.reshape(-1, values.shape[-1])).view(values.shape[:-1])
+
+
+class NeighboursMethod(Method):
+    """Mean cosine distance of the pooled features to their five nearest normal neighbours."""
+
+    def __init__(self, field: str, config: SelyneConfig):
+        super().__init__()
+        self.field, self.neighbours = field, NearestNeighbours()
+        self.kept = torch.zeros(0, width(field, config))
+        self.keys = torch.zeros(0)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def update(self, features: Features) -> None:
+        """Take in the features of normal views; beyond ``BANK`` a uniform random sample of all seen stays."""
+        values = getattr(features, self.field)
+        keys = torch.cat([self.keys, torch.rand(len(values), generator=self.generator)])
+        self.keys, order = keys.topk(min(BANK, len(keys)), sorted=False)
+        self.kept = torch.cat([self.kept, values.cpu()])[order]
+
+    def finish(self) -> None:
+        """End the fit."""
+        self.neighbours.fit(self.kept)
+        self.kept, self.keys = self.kept[:0], self.keys[:0]
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V,)``."""
+        return self.neighbours.score(getattr(features, self.field)).double()
+
+
+class ReconstructionMethod(Method):
+    """The four-term reconstruction energy; nothing to fit."""
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V,)``."""
+        return reconstruction_energy(features.images, features.reconstruction).double()
+
+
+METHODS = {
+    "mahalanobis": lambda config: GaussianMethod("latent", config),
+    "knn": lambda config: NeighboursMethod("pooled", config),
+    "patches": lambda config: GaussianMethod("patches", config),
+    "reconstruction": lambda config: ReconstructionMethod(),
+    "free_energy": lambda config: GaussianMethod("free_energy", config),
+}
+
+
+def methods_for(config: SelyneConfig) -> nn.ModuleDict:
+    """Every method that works on such a model: free energy is Gloeba's alone."""
+    names = [name for name in METHODS if name != "free_energy" or config.attention == "gloeba"]
+    return nn.ModuleDict({name: METHODS[name](config) for name in names})
+
+
+def check_method(name: str, available: list[str]) -> str:
+    """The name itself, if it is a method; else :class:`InputError` listing them."""
+    if name not in available:
+        raise InputError(f"no score named {name!r}; choose one of {', '.join(available)}")
+    return name

@@ -1,0 +1,291 @@
+"""Anomaly detection in images: learn what is normal from normal images alone, then score, decide and explain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from attractor.console import progress, stderr
+from attractor.data.batches import view_batches
+from attractor.data.images import UnreadableImage
+from attractor.data.sources import ImageSource, as_source
+from attractor.data.views import Canvas, Viewing
+from attractor.errors import InputError
+from attractor.files import read_json, write_json
+from attractor.models import Selyne, SelyneConfig, preset
+from attractor.models.store import load_tensors, load_weights, pretrained, save_tensors
+from attractor.scoring.conformal import ConformalCalibrator
+from attractor.scoring.methods import check_method
+from attractor.tasks.scorer import ImageScorer
+from attractor.training.loop import train
+from attractor.training.oneclass import OneClass, published_schedule
+
+FORMAT = 1
+SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
+TUNING_VIEWS = 20_000  # views held in memory for fine-tuning; a random choice of them when there are more
+HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """Scores of a set of images: the readable ones in order, and what could not be read.
+
+    ``indices`` are places in the input, ``scores[name] (n,)`` raw scores by method, ``p_values (n,)`` and
+    ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i as it was looked at, when
+    asked for.
+    """
+
+    names: list[str]
+    indices: list[int]
+    scores: dict[str, np.ndarray]
+    method: str
+    p_values: np.ndarray
+    anomalous: np.ndarray
+    unreadable: list[UnreadableImage]
+    heats: list[np.ndarray]
+
+
+class AnomalyDetector:
+    """Finds the odd images: a SELYNE encoder, scores fitted on its features, decisions at a false-alarm rate.
+
+    ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
+    :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
+    ``method``: the score that decides, one of :data:`attractor.scoring.methods.METHODS`; the others are kept beside
+    it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the
+    whole image made small. ``epochs``: one-class fine-tuning on the normal images; 0 keeps the encoder as it is.
+    ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
+    kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
+    needs them. Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
+    ``heat_limits_``, ``split_``.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | Selyne = "selyne-tiny",
+        *,
+        method: str = "patches",
+        tiles: bool = False,
+        resolution: int = 256,
+        epochs: int = 0,
+        false_alarm_rate: float = 0.01,
+        calibration: float = 0.2,
+        seed: int = 0,
+        pretrained: bool = True,
+    ):
+        self.model = model
+        self.method = method
+        self.tiles = tiles
+        self.resolution = resolution
+        self.epochs = epochs
+        self.false_alarm_rate = false_alarm_rate
+        self.calibration = calibration
+        self.seed = seed
+        self.pretrained = pretrained
+
+    # --- fitting -----------------------------------------------------------------------------------------------
+
+    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> AnomalyDetector:
+        """Learn from normal images: a folder, paths, an array or a tensor (see :func:`attractor.data.sources.as_source`).
+
+        Unreadable files are left out and listed in ``unreadable_``. ``checkpoint`` is a folder in which fine-tuning is
+        checkpointed and from which ``resume`` continues. Raises :class:`InputError` for fewer than 10 images.
+        """
+        ConformalCalibrator(self.false_alarm_rate)  # refuses a bad rate before any work is done
+        model = self._make_model()
+        source = as_source(images, model.config.channels)
+        viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
+        scorer = ImageScorer(model, viewing)
+        check_method(self.method, scorer.names)
+        self.unreadable_: list[UnreadableImage] = []
+        fitting, held_out = self._split(source)
+        if self.epochs:
+            self._fine_tune(model, fitting, viewing, checkpoint, resume)
+        for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
+            scorer.update(views)
+        scorer.finish()
+        self.scorer_ = scorer.eval()
+        self._calibrate(held_out)
+        return self
+
+    def _make_model(self) -> Selyne:
+        if isinstance(self.model, Selyne):
+            model = self.model
+        elif self.pretrained:
+            model = pretrained(str(self.model))
+        else:
+            torch.manual_seed(self.seed)
+            model = Selyne(preset(str(self.model)))
+        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def _split(self, source: ImageSource) -> tuple[ImageSource, ImageSource]:
+        """Fitting and calibration images, at random by ``seed``; printed once."""
+        n = len(source)
+        if n < SMALLEST:
+            raise InputError(f"{n} image{'s' * (n != 1)} in {_place(source)}; give {SMALLEST} or more normal images")
+        wanted = max(self.calibration * n, math.ceil(1 / self.false_alarm_rate) - 1)
+        held_out = max(1, round(min(wanted, max(self.calibration, 1 / 3) * n)))
+        order = np.random.default_rng(self.seed).permutation(n)
+        self.split_ = {"fitting": n - held_out, "calibration": held_out, "seed": self.seed}
+        stderr.print(f"{n} normal images: {n - held_out} for fitting, {held_out} for calibration (seed {self.seed})")
+        return source.subset(np.sort(order[held_out:])), source.subset(np.sort(order[:held_out]))
+
+    def _fine_tune(
+        self, model: Selyne, source: ImageSource, viewing: Viewing, checkpoint: Path | None, resume: bool
+    ) -> None:
+        views = torch.cat([views for _, views in self._views(source, viewing, "reading", [])])
+        if len(views) > TUNING_VIEWS:
+            views = views[torch.randperm(len(views), generator=torch.Generator().manual_seed(self.seed))[:TUNING_VIEWS]]
+        if len(views) < 2:
+            raise InputError(f"fine-tuning needs 2 readable images or more, {_place(source)} has {len(views)}")
+        train(OneClass(model, views), published_schedule(self.epochs, self.seed), checkpoint, resume)
+        model.eval()
+
+    def _calibrate(self, held_out: ImageSource) -> None:
+        """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
+        scores: dict[str, list[Tensor]] = {name: [] for name in self.scorer_.names}
+        sample: list[Tensor] = []
+        for canvases, views in self._views(held_out, self.scorer_.viewing, "calibrating", self.unreadable_):
+            batch, heats = self.scorer_(canvases, views)
+            for name, values in batch.items():
+                scores[name].append(values)
+            sample += [heat.flatten()[:: max(1, heat.numel() // HEAT_SAMPLE)] for heat in heats]
+        if not sample:
+            raise InputError(f"none of the {len(held_out)} calibration images can be read; the first: {self.unreadable_[0]}")
+        self.calibrators_ = {
+            name: ConformalCalibrator(self.false_alarm_rate).fit(torch.cat(values).numpy())
+            for name, values in scores.items()
+        }
+        heat = torch.cat(sample).numpy()
+        low, high = (float(q) for q in np.quantile(heat, (0.5, 0.999)))
+        self.heat_limits_ = (low, low + 2 * (high - low))
+        if warning := self.calibrators_[self.method].warning:
+            stderr.print(warning)
+
+    @staticmethod
+    def _views(
+        source: ImageSource, viewing: Viewing, label: str, unreadable: list[UnreadableImage]
+    ) -> Iterator[tuple[list[Canvas], Tensor]]:
+        batches = view_batches(source, viewing, unreadable)
+        return progress(batches, label, total=len(source), size=lambda batch: len(batch[0]))
+
+    # --- scoring -----------------------------------------------------------------------------------------------
+
+    def score_images(self, images: Any, *, method: str | None = None, heats: bool = False) -> ImageScores:
+        """Raw scores by every method, p-values and decisions of one; unreadable files are listed, never scored."""
+        self._check_fitted()
+        method = check_method(method or self.method, self.scorer_.names)
+        source = as_source(images, self.scorer_.model.config.channels)
+        unreadable: list[UnreadableImage] = []
+        indices: list[int] = []
+        scores: dict[str, list[Tensor]] = {name: [torch.zeros(0, dtype=torch.float64)] for name in self.scorer_.names}
+        maps: list[np.ndarray] = []
+        for canvases, views in self._views(source, self.scorer_.viewing, "scoring", unreadable):
+            batch, heat = self.scorer_(canvases, views)
+            indices += [canvas.index for canvas in canvases]
+            for name, values in batch.items():
+                scores[name].append(values)
+            if heats:
+                maps += [h.float().numpy() for h in heat]
+        arrays = {name: torch.cat(values).numpy() for name, values in scores.items()}
+        calibrator = self.calibrators_[method]
+        return ImageScores(
+            names=[source.names[i] for i in indices],
+            indices=indices,
+            scores=arrays,
+            method=method,
+            p_values=calibrator.p_value(arrays[method]),
+            anomalous=calibrator.is_anomalous(arrays[method]),
+            unreadable=unreadable,
+            heats=maps,
+        )
+
+    def decision_function(self, images: Any) -> np.ndarray:
+        """Raw scores ``(n,)`` of the chosen method, higher is more anomalous.
+
+        Raises :class:`InputError` when an image cannot be read; :meth:`score_images` lists such files instead.
+        """
+        result = self._all_readable(images)
+        return result.scores[result.method]
+
+    def predict(self, images: Any) -> np.ndarray:
+        """Decisions ``(n,)``: 1 anomalous, 0 normal, at the calibrated false-alarm rate."""
+        return self._all_readable(images).anomalous.astype(np.int64)
+
+    def score(self, images: Any, y: ArrayLike) -> float:
+        """AUROC of the chosen method against ``y (n,)``, 1 for anomalous."""
+        return float(roc_auc_score(y, self.decision_function(images)))
+
+    def _all_readable(self, images: Any) -> ImageScores:
+        result = self.score_images(images)
+        if result.unreadable:
+            more = f" (and {len(result.unreadable) - 1} more)" if len(result.unreadable) > 1 else ""
+            raise InputError(f"{result.unreadable[0]}{more}; take it out, or use score_images, which lists such files")
+        return result
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "scorer_"):
+            raise InputError("this AnomalyDetector is not fitted; call fit with normal images, or load a saved one")
+
+    # --- saving ------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write ``config.json``, ``model.safetensors`` (every weight it scores with) and ``calibration.json``."""
+        self._check_fitted()
+        folder = Path(folder).expanduser()
+        save_tensors(folder / "model.safetensors", self.scorer_.state_dict())
+        write_json(
+            folder / "calibration.json",
+            {
+                "methods": {name: c.to_json() for name, c in self.calibrators_.items()},
+                "heat_limits": self.heat_limits_,
+                "split": self.split_,
+            },
+        )
+        settings = {name: getattr(self, name) for name in ("method", "tiles", "resolution", "epochs", "seed")}
+        write_json(
+            folder / "config.json",
+            {
+                "format": FORMAT,
+                "task": "AnomalyDetector",
+                "detector": settings | {"false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
+                "model": self.scorer_.model.config.to_dict(),
+            },
+        )
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> AnomalyDetector:
+        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
+        folder = Path(folder).expanduser()
+        config = read_json(folder / "config.json")
+        if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("AnomalyDetector", FORMAT):
+            raise InputError(f"{folder / 'config.json'} is not an AnomalyDetector of format {FORMAT}; fit it again")
+        calibration = read_json(folder / "calibration.json")
+        try:
+            detector = cls(**config["detector"])
+            model = Selyne(SelyneConfig.from_dict(config["model"]))
+            scorer = ImageScorer(model, Viewing(model.config.image_size, detector.tiles, detector.resolution))
+            detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
+            detector.heat_limits_ = tuple(map(float, calibration["heat_limits"]))
+            detector.split_ = calibration["split"]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
+        load_weights(scorer, load_tensors(folder / "model.safetensors"), str(folder / "model.safetensors"))
+        detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return detector
+
+
+def _place(source: ImageSource) -> str:
+    """The folder that holds the images, for a message."""
+    parents = {str(Path(name).parent) for name in source.names}
+    return parents.pop() if len(parents) == 1 else "all"

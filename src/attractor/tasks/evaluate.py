@@ -1,0 +1,132 @@
+"""Score a labelled set with a fitted detector: metrics by every method, decisions of one, pictures worth showing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from attractor.data.batches import view_batches
+from attractor.data.images import resize
+from attractor.data.layouts import LabelledSource, read_mask
+from attractor.data.views import stitch
+from attractor.errors import InputError
+from attractor.scoring.metrics import image_metrics, pixel_metrics
+from attractor.tasks.anomaly import AnomalyDetector, ImageScores
+from attractor.tasks.evaluation import Evaluation, Example
+
+LARGEST = 512  # pixels: longer side at which heat maps are compared with masks and pictures are shown
+
+
+def evaluate(
+    detector: AnomalyDetector, labelled: LabelledSource, title: str, *, method: str | None = None, bootstrap: int = 1000
+) -> Evaluation:
+    """Evaluate ``detector`` on labelled images; pixel metrics where there are masks.
+
+    Raises :class:`InputError` when all readable images are of one class.
+    """
+    masked = any(mask is not None for mask in labelled.masks)
+    result = detector.score_images(labelled.source, method=method, heats=masked)
+    if not result.indices:
+        raise InputError(f"none of the {len(labelled.source)} images can be read; the first: {result.unreadable[0]}")
+    labels = labelled.labels[result.indices]
+    metrics = {
+        name: image_metrics(labels, scores, detector.calibrators_[name].is_anomalous(scores), bootstrap)
+        for name, scores in result.scores.items()
+    }
+    pixels, notes = _pixels(result, labelled) if masked else (None, [])
+    calibrator = detector.calibrators_[result.method]
+    if calibrator.warning:
+        notes.append(calibrator.warning)
+    return Evaluation(
+        title=title,
+        paths=result.names,
+        labels=labels,
+        categories=[labelled.categories[i] for i in result.indices],
+        scores=result.scores,
+        method=result.method,
+        p_values=result.p_values,
+        threshold=calibrator.threshold,
+        false_alarm_rate=detector.false_alarm_rate,
+        metrics=metrics,
+        pixel_metrics=pixels,
+        examples=[_example(detector, labelled, result, place) for place in _worth_showing(result, labels)],
+        heat_limits=detector.heat_limits_,
+        unreadable=[(error.path, error.reason) for error in result.unreadable],
+        notes=notes,
+    )
+
+
+def _pixels(result: ImageScores, labelled: LabelledSource) -> tuple[dict[str, float] | None, list[str]]:
+    """Pixel metrics over normal images and masked anomalies; anomalies without a mask are left out, and noted."""
+    masks, heats, missing = [], [], 0
+    for index, heat in zip(result.indices, result.heats, strict=True):
+        path = labelled.masks[index]
+        if path is None and labelled.labels[index]:
+            missing += 1
+            continue
+        masks.append(np.zeros(heat.shape, bool) if path is None else read_mask(path, heat.shape))
+        heats.append(heat)
+    notes = [f"{missing} anomalous images have no mask and are not in the pixel metrics"] if missing else []
+    return pixel_metrics(masks, heats), notes
+
+
+def _worth_showing(result: ImageScores, labels: np.ndarray) -> list[int]:
+    """Places in the result: highest, middle and lowest anomalies, highest and evenly spread normals."""
+    order = np.argsort(-result.scores[result.method])
+    anomalies, normals = order[labels[order] == 1], order[labels[order] == 0]
+    middle = len(anomalies) // 2
+    chosen = [*anomalies[:5], *anomalies[middle : middle + 3], *anomalies[-4:], *normals[:5]]
+    chosen += [normals[round(i)] for i in np.linspace(0, len(normals) - 1, 5)]
+    return list(dict.fromkeys(int(place) for place in chosen))
+
+
+def _example(detector: AnomalyDetector, labelled: LabelledSource, result: ImageScores, place: int) -> Example:
+    index = result.indices[place]
+    original, reconstruction, heat = look(detector, labelled.source, index)
+    mask = labelled.masks[index]
+    return Example(
+        path=result.names[place],
+        label=int(labelled.labels[index]),
+        score=float(result.scores[result.method][place]),
+        p_value=float(result.p_values[place]),
+        original=original,
+        reconstruction=reconstruction,
+        heat=heat,
+        mask=None if mask is None else read_mask(mask, heat.shape),
+    )
+
+
+@torch.inference_mode()
+def look(detector: AnomalyDetector, source: Any, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One image as a person sees it, its reconstruction, both uint8 ``(H, W, 3)``, and its heat map ``(H, W)``.
+
+    The longer side is at most 512 pixels. Reconstructions of tiles are put together as their heat is.
+    """
+    scorer = detector.scorer_
+    (canvases, views), *_ = view_batches(source.subset([index]), scorer.viewing, [])
+    heat = scorer(canvases, views)[1][0]
+    features = scorer.features(views)
+    painted = scorer.model.denormalize(features.reconstruction).cpu()
+    channels = [stitch(painted[:, c], canvases[0], scorer.viewing.size) for c in range(painted.shape[1])]
+    reconstruction = (torch.stack(channels, dim=-1) * 255).round().byte().numpy()
+    original = source.read(index)
+    size = shown_size(*original.shape[:2])
+    return _rgb(resize(original, size)), _rgb(resize(reconstruction, size)), enlarge(heat, size)
+
+
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """Size of at most 512 pixels a side, the aspect ratio kept; small images are enlarged to 128."""
+    scale = min(1.0, LARGEST / max(height, width)) * max(1.0, 128 / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def enlarge(heat: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
+    """A heat map ``(h, w)`` at another size, float32."""
+    return F.interpolate(heat[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy()

@@ -1,0 +1,82 @@
+"""Preprocess, model and scores in one module: views of images in, one number an image and method out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attractor.data.views import Canvas, Viewing, stitch
+from attractor.models import Selyne
+from attractor.models.features import Features, extract
+from attractor.models.precision import autocast
+from attractor.scoring.methods import Method, methods_for
+
+LOCAL = "patches"  # the method that scores places, and so draws the heat maps
+SMOOTHING = 4.0  # pixels: standard deviation of the Gaussian that smooths a heat map
+
+
+class ImageScorer(nn.Module):
+    """A model, the scores fitted on its features, and how images become views.
+
+    Global methods score an image by the worst of its views, the local one by the worst place of its smoothed heat
+    map. Everything a saved detector scores with is in this module's state dict.
+    """
+
+    def __init__(self, model: Selyne, viewing: Viewing):
+        super().__init__()
+        self.model, self.viewing = model, viewing
+        self.methods = methods_for(model.config)
+
+    @property
+    def names(self) -> list[str]:
+        """The methods this model offers."""
+        return list(self.methods)
+
+    def features(self, views: Tensor) -> Features:
+        """Features of uint8 views ``(V, C, h, w)``."""
+        images = self.model.normalize(views.to(self.model.cls_token.device))
+        with torch.inference_mode(), autocast(images.device):
+            return extract(self.model, images)
+
+    def update(self, views: Tensor) -> None:
+        """Fit every method on uint8 views of normal images."""
+        features = self.features(views)
+        for method in self._each():
+            method.update(features)
+
+    def finish(self) -> None:
+        """End the fit."""
+        for method in self._each():
+            method.finish()
+
+    def _each(self) -> list[Method]:
+        return [self.methods[name] for name in self.names]  # type: ignore[misc]
+
+    @torch.inference_mode()
+    def forward(self, canvases: list[Canvas], views: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Scores ``(images,)`` by method, float64, and the heat map ``(H, W)`` of every image as it was looked at."""
+        features = self.features(views)
+        counts = [len(canvas.origins) for canvas in canvases]
+        scores, heats = {}, []
+        for name in self.names:
+            values = self.methods[name](features).cpu().split(counts)
+            if name == LOCAL:
+                heats = [self.heat(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
+                values = heats
+            scores[name] = torch.stack([v.max() for v in values])
+        return scores, heats
+
+    def heat(self, distances: Tensor, canvas: Canvas) -> Tensor:
+        """Smoothed heat map ``(H, W)`` from patch distances ``(V, N)`` of one image's views."""
+        grid = self.model.config.grids[self.model.config.finest]
+        return smooth(stitch(distances.unflatten(1, grid), canvas, self.viewing.size), SMOOTHING)
+
+
+def smooth(heat: Tensor, deviation: float) -> Tensor:
+    """Gaussian blur of ``(H, W)`` with reflected borders."""
+    radius = min(round(3 * deviation), min(heat.shape) - 1)
+    offsets = torch.arange(-radius, radius + 1, dtype=heat.dtype)
+    kernel = torch.softmax(-offsets.square() / (2 * deviation**2), dim=0)
+    padded = F.pad(heat[None, None], [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[0, 0]

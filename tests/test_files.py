@@ -1,0 +1,84 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from attractor.errors import InputError
+from attractor.files import discard_unfinished, read_json, replacing, write_json, write_text
+
+
+def test_text_and_json_come_back(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "folder" / "a.txt", "größe\n")
+    assert (tmp_path / "new" / "folder" / "a.txt").read_text(encoding="utf-8") == "größe\n"
+    write_json(tmp_path / "a.json", {"b": [1, 0.1, None, "ü"]})
+    assert read_json(tmp_path / "a.json") == {"b": [1, 0.1, None, "ü"]}
+
+
+def test_the_temporary_name_is_beside_with_the_same_suffix(tmp_path: Path) -> None:
+    with replacing(tmp_path / "figure.pdf") as temporary:
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".pdf")
+        temporary.write_bytes(b"x")
+        assert not (tmp_path / "figure.pdf").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["figure.pdf"]
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(interruption), replacing(path) as temporary:
+        temporary.write_text("half of the n")
+        raise interruption
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert read_json(tmp_path / "a.json") == 1
+
+
+def test_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "a")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_a_killed_writer_left_is_discarded_and_nothing_else(tmp_path: Path) -> None:
+    write_text(tmp_path / "best" / "a.txt", "kept")
+    (tmp_path / ".hidden").touch()
+    killed = replacing(tmp_path / "best" / "model.safetensors")
+    assert killed.__enter__().exists()  # and never left: the process is gone
+    discard_unfinished(tmp_path)
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [".hidden", "a.txt"]
+
+
+def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        write_text(tmp_path / "file" / "a.txt", "a")
+    assert str(tmp_path / "file" / "a.txt") in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00"])
+def test_broken_json_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_json_and_a_folder_of_that_name_are_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    for name in ("none.json", "folder.json"):
+        with pytest.raises(InputError, match=name):
+            read_json(tmp_path / name)
