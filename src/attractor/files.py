@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from attractor.errors import InputError
 
@@ -50,15 +55,42 @@ def discard_unfinished(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 atomically; the bytes of a file name that is not UTF-8 itself come out as backslash escapes."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+    return path
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write indented JSON atomically; NaN is refused, so the file is JSON for everyone."""
-    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Comma-separated rows under a header line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def json_text(value: Any) -> str:
+    """Indented standard JSON, in which a number that is not finite becomes ``null``."""
+    return json.dumps(_plain(value), indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write :func:`json_text` atomically."""
+    return write_text(path, json_text(value))
 
 
 def read_json(path: Path) -> Any:

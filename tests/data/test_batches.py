@@ -98,9 +98,7 @@ def test_the_size_of_a_jpeg_hardly_shows(tmp_path):
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3])
-)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3]))
 def test_resize_keeps_a_flat_image_flat(height, width, h, w, channels):
     flat = np.full((height, width, channels), 77, dtype=np.uint8)
     assert np.array_equal(resize(flat, (h, w)), np.full((h, w, channels), 77))

@@ -57,24 +57,24 @@ def as_zip(path: Path, files: dict[str, bytes]) -> Path:
 @pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
 def test_folders_and_archives_load_alike(tmp_path, pack):
     root = pack(tmp_path, PLAIN)
-    train = load_classes(root, "train", size=4, channels=1)
+    train = load_classes(root, "train", size=(4, 4), channels=1)
     assert train.classes == ["n1", "n2", "n3"] and not train.unreadable
     assert train.images.shape == (3, 1, 4, 4) and train.images.dtype == torch.uint8
     assert train.images[:, 0, 0, 0].tolist() == [1, 2, 3]
     assert train.labels.tolist() == [0, 1, 2] and train.labels.dtype == torch.int64
-    val = load_classes(root, "val", size=4, classes=train.classes)
+    val = load_classes(root, "val", size=(4, 4), classes=train.classes)
     assert val.images[:, 0, 0, 0].tolist() == [1, 3] and val.labels.tolist() == [0, 2]
     assert val.images.shape == (2, 3, 4, 4)
 
 
 def test_an_archive_may_wrap_its_files_in_a_folder(tmp_path):
     root = as_tar(tmp_path, {f"./wrapped/{name}": data for name, data in PLAIN.items()})
-    assert len(load_classes(root, "train", size=4).labels) == 3
+    assert len(load_classes(root, "train", size=(4, 4)).labels) == 3
 
 
 @pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
 def test_unreadable_images_are_named_and_left_out(tmp_path, pack):
-    found = load_classes(pack(tmp_path, {**PLAIN, "train/n1/bad.png": b"text"}), "train", size=4, channels=1)
+    found = load_classes(pack(tmp_path, {**PLAIN, "train/n1/bad.png": b"text"}), "train", size=(4, 4), channels=1)
     assert [Path(error.path).name for error in found.unreadable] == ["bad.png"]
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 3] and found.labels.tolist() == [0, 1, 2]
 
@@ -88,7 +88,7 @@ def test_links_and_pipes_in_an_archive_are_left_out_and_nothing_is_extracted(tmp
             info.type, info.linkname = kind, str(secret)
             archive.addfile(info)
     before = sorted(tmp_path.rglob("*"))
-    found = load_classes(path, "train", size=4, channels=1)
+    found = load_classes(path, "train", size=(4, 4), channels=1)
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 3] and not found.unreadable
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -15,9 +15,7 @@ from attractor.data.images import UnreadableImage, decode_image, is_image_name, 
 from attractor.errors import InputError
 
 # what the library silences at import, pytest turns on again
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::PIL.Image.DecompressionBombWarning", "ignore:.*:UserWarning:PIL.*"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning", "ignore:.*:UserWarning:PIL.*")
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -33,9 +31,7 @@ def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds no pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
 
 
 @pytest.mark.parametrize("ext", ["png", "bmp", "tif", "ppm"])
@@ -241,7 +237,5 @@ def test_no_warning_leaks(tmp_path):
 
 
 def test_image_names():
-    assert all(
-        map(is_image_name, ["a.png", "a.JPG", "b/a.JPEG", "a.tiff", "a.webp", "a.pgm", "a.pbm", "a.bmp"])
-    )
+    assert all(map(is_image_name, ["a.png", "a.JPG", "b/a.JPEG", "a.tiff", "a.webp", "a.pgm", "a.pbm", "a.bmp"]))
     assert not any(map(is_image_name, ["a", "a.txt", "png", "a.png.txt", "a.eps", "a.pdf", ".png"]))

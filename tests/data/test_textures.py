@@ -80,9 +80,7 @@ def test_pixels_alone_do_not_solve_it(folder: Path) -> None:
     assert roc_auc_score(np.repeat([0, 1], [len(good), len(damaged)]), scores) < 0.7
 
 
-def test_without_scikit_image_one_line_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_scikit_image_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     textures._photograph.cache_clear()
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(InputError, match=r"pip install 'attractor\[demo\]'"):

@@ -67,9 +67,7 @@ def test_foreign_text_is_escaped_and_tags_nest(evaluation, spoil):
 
 def test_template_characters_in_names_stay_as_they_are(evaluation):
     page = render_page(_hostile(evaluation), {})
-    assert (
-        "<title>&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;$title ${style}\udcff</title>" in page
-    )
+    assert "<title>&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;$title ${style}\udcff</title>" in page
 
 
 def test_nothing_is_fetched(evaluation, tmp_path):

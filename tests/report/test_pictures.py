@@ -10,14 +10,14 @@ from attractor.report.pictures import difference, heat_limits, heat_maps, overla
 def test_overlay_is_grey_where_cold_and_coloured_where_hot(evaluation):
     heat = np.zeros((24, 32), dtype=np.float32)
     heat[0, 0] = 100.0
-    picture = overlay(replace(evaluation.examples[0], heat=heat), (0.0, 9.0))
+    picture = overlay(evaluation.examples[0].original, heat, (0.0, 9.0))
     assert picture.dtype == np.uint8
     assert (np.ptp(picture[1:], axis=-1) == 0).all()
     assert np.ptp(picture[0, 0].astype(int)) > 50
 
 
 def test_equal_limits_divide_by_nothing(evaluation):
-    assert overlay(evaluation.examples[0], (1.0, 1.0)).shape == (24, 32, 3)
+    assert overlay(evaluation.examples[0].original, evaluation.examples[0].heat, (1.0, 1.0)).shape == (24, 32, 3)
 
 
 def test_difference_does_not_wrap_around_in_uint8(evaluation):

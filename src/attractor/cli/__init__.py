@@ -15,6 +15,7 @@ from attractor.errors import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Energy-based transformers that work. Results go to stdout, progress to stderr; "

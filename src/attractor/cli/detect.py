@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from attractor.cli.output import csv_text, print_json, report_unreadable
+from attractor.cli.output import print_json, report_unreadable
 from attractor.console import stderr
 from attractor.errors import InputError
-from attractor.files import write_text
+from attractor.files import csv_text, write_text
 
 if TYPE_CHECKING:
     from attractor.tasks.anomaly import ImageScores
@@ -60,7 +60,9 @@ def fit(
         scratch.rmdir()
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
     calibrator = detector.calibrators_[detector.method]
-    print(f"{output}: {method} flags scores above {calibrator.threshold:.6g}, {calibrator.achievable_rate:.2%} of normal images")
+    print(
+        f"{output}: {method} flags scores above {calibrator.threshold:.6g}, {calibrator.achievable_rate:.2%} of normal images"
+    )
 
 
 @app.command()
@@ -84,7 +86,7 @@ def score(
     if heat:
         from attractor.report import write_heat_maps
 
-        write_heat_maps(result, detector.heat_limits_, heat)
+        write_heat_maps(result.names, result.heats, detector.heat_limits_, heat)
     unreadable = [(error.path, error.reason) for error in result.unreadable]
     if as_json:
         print_json(_score_json(detector, result, rows, unreadable))
@@ -151,7 +153,9 @@ def evaluate(
 def print_evaluation(evaluation: Evaluation) -> None:
     """The table a person reads."""
     anomalous = int(evaluation.labels.sum())
-    print(f"{len(evaluation.labels) - anomalous} normal and {anomalous} anomalous images; decisions by {evaluation.method}")
+    print(
+        f"{len(evaluation.labels) - anomalous} normal and {anomalous} anomalous images; decisions by {evaluation.method}"
+    )
     print(f"{'method':<16}{'AUROC':>7}{'95 % interval':>17}{'AP':>8}{'F1':>8}{'oracle F1':>11}")
     for name, m in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
         low, high = m["auroc_interval"]

@@ -34,7 +34,8 @@ def _print_section(values: dict[str, Any], depth: int) -> None:
             print(f"{pad}{name}:")
             _print_table(value, "  " * (depth + 1))
         else:
-            print(f"{pad}{name}: {value:,}" if isinstance(value, int) else f"{pad}{name}: {value}")
+            number = isinstance(value, int) and not isinstance(value, bool)
+            print(f"{pad}{name}: {value:,}" if number else f"{pad}{name}: {value}")
 
 
 def _print_table(rows: list[dict[str, Any]], pad: str) -> None:

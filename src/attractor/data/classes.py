@@ -34,11 +34,11 @@ class ClassImages:
 def load_classes(
     root: str | PathLike[str],
     split: str,
-    size: int = 64,
+    size: tuple[int, int] = (64, 64),
     channels: int = 3,
     classes: list[str] | None = None,
 ) -> ClassImages:
-    """Load every image of ``root/split``, resized to ``size x size``.
+    """Load every image of ``root/split``, resized to ``size = (h, w)``.
 
     ``root`` is a folder, a ``.tar`` or a ``.zip``. The layout is ``split/CLASS/...`` to any depth, or Tiny
     ImageNet's ``val/images/*`` with ``val/val_annotations.txt``. Classes are sorted; pass another split's
@@ -60,11 +60,11 @@ def load_classes(
     return _load(source, labels, classes, size)
 
 
-def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: int) -> ClassImages:
-    images = torch.empty(len(source), source.channels, size, size, dtype=torch.uint8)
+def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: tuple[int, int]) -> ClassImages:
+    images = torch.empty(len(source), source.channels, *size, dtype=torch.uint8)
     kept: list[int] = []
     unreadable: list[UnreadableImage] = []
-    for indices, batch in load_batches(source, (size, size), unreadable):
+    for indices, batch in load_batches(source, size, unreadable):
         images[len(kept) : len(kept) + len(indices)] = batch
         kept += indices
     return ClassImages(images[: len(kept)], labels[kept], classes, unreadable)
@@ -76,9 +76,7 @@ def _class_names(files: Files, split: str) -> dict[PurePosixPath, str]:
     table = files.get(PurePosixPath(f"{split}_annotations.txt"))
     if table is None:
         if loose := [name for name in images if len(name.parts) == 1]:
-            raise InputError(
-                f"{split}/{loose[0]}: an image outside the class folders; move it into one or away"
-            )
+            raise InputError(f"{split}/{loose[0]}: an image outside the class folders; move it into one or away")
         return {name: name.parts[0] for name in images}
     text = (table.read_bytes() if isinstance(table, Path) else table).decode()
     class_of = dict(line.split("\t")[:2] for line in text.splitlines() if "\t" in line)

@@ -41,9 +41,7 @@ def is_image_name(path: str | PathLike[str]) -> bool:
     return Path(path).suffix.lower() in EXTENSIONS
 
 
-def read_image(
-    path: str | PathLike[str], channels: int = 3, size: tuple[int, int] | None = None
-) -> np.ndarray:
+def read_image(path: str | PathLike[str], channels: int = 3, size: tuple[int, int] | None = None) -> np.ndarray:
     """Read one image file, upright, on white, first frame; uint8 ``(H, W, channels)``, ``channels`` 1 or 3.
 
     ``size = (h, w)`` lets a large JPEG decode at a fraction of its size, never below ``size``; nothing is
@@ -54,9 +52,7 @@ def read_image(
         return to_pixels(_decode(file, str(path), size), channels)
 
 
-def decode_image(
-    data: bytes, name: str, channels: int = 3, size: tuple[int, int] | None = None
-) -> np.ndarray:
+def decode_image(data: bytes, name: str, channels: int = 3, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decode the bytes of an image file as :func:`read_image` does; ``name`` stands in the error."""
     with _unreadable(name):
         return to_pixels(_decode(io.BytesIO(data), name, size), channels)

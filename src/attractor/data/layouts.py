@@ -31,9 +31,7 @@ class LabelledSource:
     masks: list[Path | None]
 
 
-def labelled_folder(
-    root: str | PathLike[str], normal: str | None = None, channels: int = 3
-) -> LabelledSource:
+def labelled_folder(root: str | PathLike[str], normal: str | None = None, channels: int = 3) -> LabelledSource:
     """Read ``root/test/CLASS/...`` or ``root/CLASS/...``, one class of which is normal.
 
     The normal class is ``normal``, or the one with a usual name (good, healthy, no_tumor, nominal, normal,

@@ -58,7 +58,7 @@ def _gallery(evaluation: Evaluation, title: str, order: str, examples: Sequence[
 def _card(evaluation: Evaluation, example: Example) -> str:
     images = [("image", example.original)]
     if example.heat is not None:
-        images.append(("heat", overlay(example, heat_limits(evaluation))))
+        images.append(("heat", overlay(example.original, np.asarray(example.heat), heat_limits(evaluation))))
     pictures = "".join(f'<img alt="{alt}" src="{_thumbnail(image)}">' for alt, image in images)
     kind = ("normal", "anomalous")[example.label]
     name = "/".join(PurePath(example.path).parts[-2:])

@@ -29,9 +29,7 @@ def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
         methods=_methods(evaluation),
         figures=_figures(images),
         galleries=galleries(evaluation),
-        unreadable=_facts(
-            "Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable
-        ),
+        unreadable=_facts("Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable),
         notes=_notes(evaluation.notes),
         provenance=_facts("Provenance", "how these numbers came about", _flat(evaluation.provenance)),
         version=__version__,

@@ -43,7 +43,7 @@ def heat_maps(evaluation: Evaluation) -> Figure | None:
     limits = heat_limits(evaluation)
     panels: list[tuple[str, _Panel]] = [
         ("original", lambda axes, e: _show(axes, e.original)),
-        ("heat", lambda axes, e: _show(axes, overlay(e, limits))),
+        ("heat", lambda axes, e: _show(axes, overlay(e.original, np.asarray(e.heat), limits))),
     ]
     if any(e.mask is not None for e in examples):
         panels.append(("ground truth", _show_outline))
@@ -62,12 +62,12 @@ def heat_limits(evaluation: Evaluation) -> tuple[float, float]:
     return evaluation.heat_limits or (min(float(h.min()) for h in heats), max(float(h.max()) for h in heats))
 
 
-def overlay(example: Example, limits: tuple[float, float]) -> np.ndarray:
-    """Return the grey image under its heat, opaque where hot and clear where cold, uint8 ``(H, W, 3)``."""
+def overlay(original: np.ndarray, heat: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Return the grey image ``(H, W, C)`` under its heat ``(H, W)``, opaque where hot, uint8 ``(H, W, 3)``."""
     low, high = limits
-    heat = np.clip((np.asarray(example.heat) - low) / max(high - low, 1e-12), 0, 1)
+    heat = np.clip((heat - low) / max(high - low, 1e-12), 0, 1)
     opacity = 0.85 * heat[..., None] ** 0.7
-    grey = 0.8 * example.original.mean(axis=-1, keepdims=True) / 255  # dimmed: white must not pass for hot
+    grey = 0.8 * original.mean(axis=-1, keepdims=True) / 255  # dimmed: white must not pass for hot
     return np.uint8(255 * (opacity * HEAT_MAP(heat)[..., :3] + (1 - opacity) * grey))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attractor.files import csv_text, write_json, write_text
 from attractor.report.distributions import score_distributions
 from attractor.report.page import render_page
 from attractor.report.pictures import heat_maps, reconstructions
 from attractor.report.separation import auroc_bars, roc_curves
 from attractor.report.style import save_figure
-from attractor.report.tables import write_csv, write_json, write_text
 from attractor.tasks.evaluation import Evaluation
 
 FIGURES = {
@@ -46,4 +46,4 @@ def _write_scores(evaluation: Evaluation, path: Path) -> None:
         (chosen > evaluation.threshold).astype(int).tolist(),
         *(scores.tolist() for scores in evaluation.scores.values()),
     ]
-    write_csv(path, header, zip(evaluation.paths, *columns, strict=True))
+    write_text(path, csv_text(header, zip(evaluation.paths, *columns, strict=True)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attractor.report.tables import write_csv, write_json, write_text
+from attractor.files import csv_text, write_json, write_text
 
 
 def test_json_is_standard_and_knows_numpy(tmp_path):
@@ -18,4 +18,4 @@ def test_json_is_standard_and_knows_numpy(tmp_path):
 
 def test_names_that_are_not_utf8_do_not_stop_the_writing(tmp_path):
     assert write_text(tmp_path / "t", "a\udcff").read_text() == "a\\udcff"
-    assert write_csv(tmp_path / "c", ["p"], [['x,"\n']]).read_text() == 'p\n"x,""\n"\n'
+    assert csv_text(["p"], [['x,"\n']]) == 'p\n"x,""\n"\n'
