@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from attractor.errors import InputError
@@ -37,11 +38,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, interru
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", 1)
-    with pytest.raises(ValueError):
-        write_json(tmp_path / "a.json", float("nan"))
-    assert read_json(tmp_path / "a.json") == 1
+def test_json_is_standard_whatever_the_numbers(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("-inf"), np.float32(0.5)], "c": np.arange(2)})
+    assert "NaN" not in (tmp_path / "a.json").read_text()
+    assert read_json(tmp_path / "a.json") == {"a": None, "b": [None, 0.5], "c": [0, 1]}
 
 
 def test_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:

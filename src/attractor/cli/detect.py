@@ -134,7 +134,8 @@ def evaluate(
 ) -> None:
     """Measure a detector on labelled images."""
     from attractor.data.layouts import labelled_folder
-    from attractor.tasks import AnomalyDetector, evaluate as evaluate_detector
+    from attractor.tasks import AnomalyDetector
+    from attractor.tasks import evaluate as evaluate_detector
 
     detector = AnomalyDetector.load(model_dir)
     labelled = labelled_folder(test_dir, normal)

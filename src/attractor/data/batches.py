@@ -25,7 +25,7 @@ def view_batches(
     batch_size: int = 256,
     workers: int = 2,
 ) -> Iterator[tuple[list[Canvas], Tensor]]:
-    """Yield whole images, ``batch_size`` views or a little more at a time: their canvases, and views uint8 ``(V, C, h, w)``.
+    """Yield whole images, ``batch_size`` views or a little more at a time: canvases, and views uint8 ``(V, C, h, w)``.
 
     The views of one image follow one another. Unreadable images are appended to ``unreadable`` and skipped; a bounded
     number of images is decoded ahead, so memory does not grow with the source.
@@ -34,15 +34,12 @@ def view_batches(
 
     def load(i: int) -> tuple[Canvas, np.ndarray] | UnreadableImage:
         try:
-            # twice the size, so that the bicubic filter and not the JPEG decoder sets the look of the image
-            pixels = source.read(i, None if viewing.tiles else (2 * h, 2 * w))
+            pixels, image_size = read_canvas(source, i, viewing)
         except UnreadableImage as error:
             return error
-        size = viewing.canvas(*pixels.shape[:2])
-        origins = viewing.origins(*size)
-        small = pixels if size == pixels.shape[:2] else resize(pixels, size)
-        tiles = np.stack([small[top : top + h, left : left + w] for top, left in origins])
-        return Canvas(i, pixels.shape[:2], size, origins), tiles
+        origins = viewing.origins(*pixels.shape[:2])
+        tiles = np.stack([pixels[top : top + h, left : left + w] for top, left in origins])
+        return Canvas(i, image_size, pixels.shape[:2], origins), tiles
 
     canvases: list[Canvas] = []
     views: list[np.ndarray] = []
@@ -59,6 +56,15 @@ def view_batches(
             canvases, views, count = [], [], 0
     if views:
         yield canvases, _to_tensor(views)
+
+
+def read_canvas(source: ImageSource, i: int, viewing: Viewing) -> tuple[np.ndarray, tuple[int, int]]:
+    """Image ``i`` as it is looked at, uint8 ``(H, W, C)``, and its own size; raises :class:`UnreadableImage`."""
+    h, w = viewing.size
+    # twice the size, so that the bicubic filter and not the JPEG decoder sets the look of the image
+    pixels = source.read(i, None if viewing.tiles else (2 * h, 2 * w))
+    size = viewing.canvas(*pixels.shape[:2])
+    return pixels if size == pixels.shape[:2] else resize(pixels, size), pixels.shape[:2]
 
 
 def _to_tensor(views: list[np.ndarray]) -> Tensor:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+LARGEST_SHOWN, SMALLEST_SHOWN = 512, 128  # pixels of the longer side
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,18 @@ def stitch(maps: Tensor, canvas: Canvas, size: tuple[int, int]) -> Tensor:
         total[top : top + h, left : left + w] += weight * tile
         weights[top : top + h, left : left + w] += weight
     return total / weights
+
+
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """Size at which heat maps are given and pictures shown: at most 512 pixels a side, small ones enlarged to 128."""
+    longer = max(height, width)
+    scale = min(1.0, LARGEST_SHOWN / longer) * max(1.0, SMALLEST_SHOWN / longer)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def enlarge(heat: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """A heat map ``(h, w)`` at another size, float32."""
+    return F.interpolate(heat[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
 
 
 def _tent(n: int) -> Tensor:

@@ -35,11 +35,16 @@ def patch_blocks(model: Selyne) -> tuple[int, int]:
 
 
 def finest_patches(model: Selyne, hidden: Tensor) -> Tensor:
-    """Patch tokens of the finest scale, each normalised to zero mean and unit variance, ``(V, 1 + N, D) -> (V, n, D)``."""
+    """Patch tokens of the finest scale, each of mean 0 and variance 1, ``(V, 1 + N, D) -> (V, n, D)``."""
     counts = [rows * columns for rows, columns in model.config.grids]
     start = 1 + sum(counts[: model.config.finest])
     tokens = hidden[:, start : start + counts[model.config.finest]].float()
     return F.layer_norm(tokens, tokens.shape[-1:])
+
+
+def patch_tokens(model: Selyne, hidden: list[Tensor]) -> Tensor:
+    """Patch tokens that are compared, from every block's output ``(V, 1 + N, D)`` to ``(V, n, 2 D)``."""
+    return torch.cat([finest_patches(model, hidden[block]) for block in patch_blocks(model)], dim=-1)
 
 
 def width(field: str, config: SelyneConfig) -> int:
@@ -56,7 +61,6 @@ def width(field: str, config: SelyneConfig) -> int:
 def extract(model: Selyne, images: Tensor) -> Features:
     """Features of normalised views ``(V, C, H, W)``."""
     encoding = model.encode(images)
-    patches = [finest_patches(model, encoding.hidden[block]) for block in patch_blocks(model)]
     last = F.layer_norm(encoding.hidden[-1][:, 1:].float(), (model.config.dim,))
     if model.config.attention == "gloeba":
         free_energy = model.free_energy(images, encoding).mean(dim=-1).flatten(1)
@@ -65,7 +69,7 @@ def extract(model: Selyne, images: Tensor) -> Features:
     return Features(
         latent=encoding.z.float(),
         pooled=torch.cat([last.mean(dim=1), last.std(dim=1)], dim=-1),
-        patches=torch.cat(patches, dim=-1),
+        patches=patch_tokens(model, encoding.hidden),
         free_energy=free_energy.float(),
         images=images,
         reconstruction=model.decode(encoding).float(),

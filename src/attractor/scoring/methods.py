@@ -81,6 +81,22 @@ class NeighboursMethod(Method):
         return self.neighbours.score(getattr(features, self.field)).double()
 
 
+class DamageMethod(Method):
+    """How sure a small network on the patch tokens is that a patch is damaged, as a logit.
+
+    ``head`` is trained together with the encoder on simulated damage; nothing is fitted after.
+    """
+
+    def __init__(self, config: SelyneConfig):
+        super().__init__()
+        tokens = width("patches", config)
+        self.head = nn.Sequential(nn.Linear(tokens, config.dim), nn.GELU(), nn.Linear(config.dim, 1), nn.Flatten(1))
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V, N)``."""
+        return self.head(features.patches).double()
+
+
 class ReconstructionMethod(Method):
     """The four-term reconstruction energy; nothing to fit."""
 
@@ -95,17 +111,21 @@ METHODS = {
     "patches": lambda config: GaussianMethod("patches", config),
     "reconstruction": lambda config: ReconstructionMethod(),
     "free_energy": lambda config: GaussianMethod("free_energy", config),
+    "damage": DamageMethod,
 }
+NEEDS = {"free_energy": "a model with attention 'gloeba'", "damage": "tuning='damage'"}
 
 
-def methods_for(config: SelyneConfig) -> nn.ModuleDict:
-    """Every method that works on such a model: free energy is Gloeba's alone."""
-    names = [name for name in METHODS if name != "free_energy" or config.attention == "gloeba"]
-    return nn.ModuleDict({name: METHODS[name](config) for name in names})
+def methods_for(config: SelyneConfig, damage: bool = False) -> nn.ModuleDict:
+    """Every method that works on such a model: free energy is Gloeba's alone, ``damage`` must be trained."""
+    possible = {"free_energy": config.attention == "gloeba", "damage": damage}
+    return nn.ModuleDict({name: make(config) for name, make in METHODS.items() if possible.get(name, True)})
 
 
 def check_method(name: str, available: list[str]) -> str:
     """The name itself, if it is a method; else :class:`InputError` listing them."""
+    if name in NEEDS and name not in available:
+        raise InputError(f"the score {name!r} needs {NEEDS[name]}; choose one of {', '.join(available)}")
     if name not in available:
         raise InputError(f"no score named {name!r}; choose one of {', '.join(available)}")
     return name

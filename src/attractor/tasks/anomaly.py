@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,23 +18,26 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from attractor.console import progress, stderr
-from attractor.data.batches import view_batches
+from attractor.data.batches import read_canvas, view_batches
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
-from attractor.data.views import Canvas, Viewing
+from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.store import load_tensors, load_weights, pretrained, save_tensors
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
-from attractor.tasks.scorer import ImageScorer
-from attractor.training.loop import train
+from attractor.tasks.scorer import ImageScorer, shown
+from attractor.training.damaged import DamageSpotting, damage_schedule
+from attractor.training.loop import Objective, train
 from attractor.training.oneclass import OneClass, published_schedule
 
 FORMAT = 1
 SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
-TUNING_VIEWS = 20_000  # views held in memory for fine-tuning; a random choice of them when there are more
+TUNING_VIEWS = 20_000  # views held in memory for one-class fine-tuning; a random choice where there are more
+TUNING_IMAGES = 1_000  # images held in memory for fine-tuning on damage; a random choice where there are more
+TUNINGS = {"one-class": published_schedule, "damage": damage_schedule}
 HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
 
 
@@ -41,8 +46,9 @@ class ImageScores:
     """Scores of a set of images: the readable ones in order, and what could not be read.
 
     ``indices`` are places in the input, ``scores[name] (n,)`` raw scores by method, ``p_values (n,)`` and
-    ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i as it was looked at, when
-    asked for.
+    ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i at the size to show, when
+    asked for, and ``heat_limits`` their colour scale ``(low, high)``. Heat is that of ``method`` where it scores
+    places, else that of ``patches``.
     """
 
     names: list[str]
@@ -53,6 +59,7 @@ class ImageScores:
     anomalous: np.ndarray
     unreadable: list[UnreadableImage]
     heats: list[np.ndarray]
+    heat_limits: tuple[float, float]
 
 
 class AnomalyDetector:
@@ -62,7 +69,8 @@ class AnomalyDetector:
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, one of :data:`attractor.scoring.methods.METHODS`; the others are kept beside
     it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the
-    whole image made small. ``epochs``: one-class fine-tuning on the normal images; 0 keeps the encoder as it is.
+    whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or
+    to find simulated ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
     ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
     kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
     needs them. Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
@@ -76,7 +84,8 @@ class AnomalyDetector:
         method: str = "patches",
         tiles: bool = False,
         resolution: int = 256,
-        epochs: int = 0,
+        tuning: str = "none",
+        epochs: int | None = None,
         false_alarm_rate: float = 0.01,
         calibration: float = 0.2,
         seed: int = 0,
@@ -86,6 +95,7 @@ class AnomalyDetector:
         self.method = method
         self.tiles = tiles
         self.resolution = resolution
+        self.tuning = tuning
         self.epochs = epochs
         self.false_alarm_rate = false_alarm_rate
         self.calibration = calibration
@@ -94,22 +104,26 @@ class AnomalyDetector:
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
-    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> AnomalyDetector:
-        """Learn from normal images: a folder, paths, an array or a tensor (see :func:`attractor.data.sources.as_source`).
+    def fit(
+        self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False
+    ) -> AnomalyDetector:
+        """Learn from normal images: a folder, paths, an array, a tensor (see :func:`attractor.data.sources.as_source`).
 
         Unreadable files are left out and listed in ``unreadable_``. ``checkpoint`` is a folder in which fine-tuning is
         checkpointed and from which ``resume`` continues. Raises :class:`InputError` for fewer than 10 images.
         """
         ConformalCalibrator(self.false_alarm_rate)  # refuses a bad rate before any work is done
+        if self.tuning not in ("none", *TUNINGS):
+            raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
         model = self._make_model()
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
-        scorer = ImageScorer(model, viewing)
+        scorer = ImageScorer(model, viewing, damage=self.tuning == "damage").to(model.cls_token.device)
         check_method(self.method, scorer.names)
         self.unreadable_: list[UnreadableImage] = []
         fitting, held_out = self._split(source)
-        if self.epochs:
-            self._fine_tune(model, fitting, viewing, checkpoint, resume)
+        if self.tuning != "none":
+            self._fine_tune(scorer, fitting, checkpoint, resume)
         for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(views)
         scorer.finish()
@@ -119,7 +133,7 @@ class AnomalyDetector:
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
-            model = self.model
+            model = copy.deepcopy(self.model)  # what the caller holds is not trained
         elif self.pretrained:
             model = pretrained(str(self.model))
         else:
@@ -139,35 +153,47 @@ class AnomalyDetector:
         stderr.print(f"{n} normal images: {n - held_out} for fitting, {held_out} for calibration (seed {self.seed})")
         return source.subset(np.sort(order[held_out:])), source.subset(np.sort(order[:held_out]))
 
-    def _fine_tune(
-        self, model: Selyne, source: ImageSource, viewing: Viewing, checkpoint: Path | None, resume: bool
-    ) -> None:
-        views = torch.cat([views for _, views in self._views(source, viewing, "reading", [])])
-        if len(views) > TUNING_VIEWS:
-            views = views[torch.randperm(len(views), generator=torch.Generator().manual_seed(self.seed))[:TUNING_VIEWS]]
+    def _fine_tune(self, scorer: ImageScorer, source: ImageSource, checkpoint: Path | None, resume: bool) -> None:
+        schedule = TUNINGS[self.tuning](seed=self.seed)
+        if self.epochs is not None:
+            schedule = replace(schedule, epochs=self.epochs)
+        objective = self._damage(scorer, source) if self.tuning == "damage" else self._one_class(scorer, source)
+        train(objective, schedule, checkpoint, resume)
+        scorer.eval()
+
+    def _one_class(self, scorer: ImageScorer, source: ImageSource) -> Objective:
+        views = torch.cat([views for _, views in self._views(source, scorer.viewing, "reading", [])])
         if len(views) < 2:
             raise InputError(f"fine-tuning needs 2 readable images or more, {_place(source)} has {len(views)}")
-        train(OneClass(model, views), published_schedule(self.epochs, self.seed), checkpoint, resume)
-        model.eval()
+        generator = torch.Generator().manual_seed(self.seed)
+        return OneClass(scorer.model, views[torch.randperm(len(views), generator=generator)[:TUNING_VIEWS]])
+
+    def _damage(self, scorer: ImageScorer, source: ImageSource) -> Objective:
+        images = []
+        for i in np.random.default_rng(self.seed).permutation(len(source))[:TUNING_IMAGES]:
+            with contextlib.suppress(UnreadableImage):  # the fit, which reads every image, lists it
+                images.append(torch.from_numpy(read_canvas(source, i, scorer.viewing)[0].transpose(2, 0, 1).copy()))
+        return DamageSpotting(scorer.model, scorer.methods["damage"].get_submodule("head"), images)
 
     def _calibrate(self, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
         scores: dict[str, list[Tensor]] = {name: [] for name in self.scorer_.names}
-        sample: list[Tensor] = []
+        samples: dict[str, list[Tensor]] = {}
         for canvases, views in self._views(held_out, self.scorer_.viewing, "calibrating", self.unreadable_):
             batch, heats = self.scorer_(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
-            sample += [heat.flatten()[:: max(1, heat.numel() // HEAT_SAMPLE)] for heat in heats]
-        if not sample:
-            raise InputError(f"none of the {len(held_out)} calibration images can be read; the first: {self.unreadable_[0]}")
+            for name, maps in heats.items():
+                samples.setdefault(name, []).extend(h.flatten()[:: max(1, h.numel() // HEAT_SAMPLE)] for h in maps)
+        if not samples:
+            raise InputError(
+                f"none of the {len(held_out)} calibration images can be read; the first: {self.unreadable_[0]}"
+            )
         self.calibrators_ = {
             name: ConformalCalibrator(self.false_alarm_rate).fit(torch.cat(values).numpy())
             for name, values in scores.items()
         }
-        heat = torch.cat(sample).numpy()
-        low, high = (float(q) for q in np.quantile(heat, (0.5, 0.999)))
-        self.heat_limits_ = (low, low + 2 * (high - low))
+        self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
         if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
 
@@ -195,7 +221,10 @@ class AnomalyDetector:
             for name, values in batch.items():
                 scores[name].append(values)
             if heats:
-                maps += [h.float().numpy() for h in heat]
+                maps += [
+                    enlarge(h, shown_size(*canvas.image_size))
+                    for h, canvas in zip(shown(heat, method), canvases, strict=True)
+                ]
         arrays = {name: torch.cat(values).numpy() for name, values in scores.items()}
         calibrator = self.calibrators_[method]
         return ImageScores(
@@ -207,6 +236,7 @@ class AnomalyDetector:
             anomalous=calibrator.is_anomalous(arrays[method]),
             unreadable=unreadable,
             heats=maps,
+            heat_limits=shown(self.heat_limits_, method),
         )
 
     def decision_function(self, images: Any) -> np.ndarray:
@@ -251,7 +281,7 @@ class AnomalyDetector:
                 "split": self.split_,
             },
         )
-        settings = {name: getattr(self, name) for name in ("method", "tiles", "resolution", "epochs", "seed")}
+        settings = {name: getattr(self, name) for name in ("method", "tiles", "resolution", "tuning", "epochs", "seed")}
         write_json(
             folder / "config.json",
             {
@@ -274,15 +304,22 @@ class AnomalyDetector:
         try:
             detector = cls(**config["detector"])
             model = Selyne(SelyneConfig.from_dict(config["model"]))
-            scorer = ImageScorer(model, Viewing(model.config.image_size, detector.tiles, detector.resolution))
+            viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
+            scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
             detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
-            detector.heat_limits_ = tuple(map(float, calibration["heat_limits"]))
+            detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
             detector.split_ = calibration["split"]
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
         load_weights(scorer, load_tensors(folder / "model.safetensors"), str(folder / "model.safetensors"))
         detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         return detector
+
+
+def _colour_scale(heat: np.ndarray) -> tuple[float, float]:
+    """From the median of normal heat to twice as far as its highest thousandth."""
+    low, high = (float(q) for q in np.quantile(heat, (0.5, 0.999)))
+    return low, low + 2 * (high - low)
 
 
 def _place(source: ImageSource) -> str:

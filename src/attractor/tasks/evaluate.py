@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from attractor.data.batches import view_batches
 from attractor.data.images import resize
 from attractor.data.layouts import LabelledSource, read_mask
-from attractor.data.views import stitch
+from attractor.data.views import enlarge, shown_size, stitch
 from attractor.errors import InputError
 from attractor.scoring.metrics import image_metrics, pixel_metrics
 from attractor.tasks.anomaly import AnomalyDetector, ImageScores
 from attractor.tasks.evaluation import Evaluation, Example
-
-LARGEST = 512  # pixels: longer side at which heat maps are compared with masks and pictures are shown
+from attractor.tasks.scorer import shown
 
 
 def evaluate(
@@ -53,7 +51,7 @@ def evaluate(
         metrics=metrics,
         pixel_metrics=pixels,
         examples=[_example(detector, labelled, result, place) for place in _worth_showing(result, labels)],
-        heat_limits=detector.heat_limits_,
+        heat_limits=result.heat_limits,
         unreadable=[(error.path, error.reason) for error in result.unreadable],
         notes=notes,
     )
@@ -85,7 +83,7 @@ def _worth_showing(result: ImageScores, labels: np.ndarray) -> list[int]:
 
 def _example(detector: AnomalyDetector, labelled: LabelledSource, result: ImageScores, place: int) -> Example:
     index = result.indices[place]
-    original, reconstruction, heat = look(detector, labelled.source, index)
+    original, reconstruction, heat = look(detector, labelled.source, index, result.method)
     mask = labelled.masks[index]
     return Example(
         path=result.names[place],
@@ -100,14 +98,15 @@ def _example(detector: AnomalyDetector, labelled: LabelledSource, result: ImageS
 
 
 @torch.inference_mode()
-def look(detector: AnomalyDetector, source: Any, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def look(detector: AnomalyDetector, source: Any, index: int, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One image as a person sees it, its reconstruction, both uint8 ``(H, W, 3)``, and its heat map ``(H, W)``.
 
-    The longer side is at most 512 pixels. Reconstructions of tiles are put together as their heat is.
+    The heat map is that of ``method`` where it scores places. The longer side is at most 512 pixels. Reconstructions
+    of tiles are put together as their heat is.
     """
     scorer = detector.scorer_
     (canvases, views), *_ = view_batches(source.subset([index]), scorer.viewing, [])
-    heat = scorer(canvases, views)[1][0]
+    heat = shown(scorer(canvases, views)[1], method)[0]
     features = scorer.features(views)
     painted = scorer.model.denormalize(features.reconstruction).cpu()
     channels = [stitch(painted[:, c], canvases[0], scorer.viewing.size) for c in range(painted.shape[1])]
@@ -115,17 +114,6 @@ def look(detector: AnomalyDetector, source: Any, index: int) -> tuple[np.ndarray
     original = source.read(index)
     size = shown_size(*original.shape[:2])
     return _rgb(resize(original, size)), _rgb(resize(reconstruction, size)), enlarge(heat, size)
-
-
-def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Size of at most 512 pixels a side, the aspect ratio kept; small images are enlarged to 128."""
-    scale = min(1.0, LARGEST / max(height, width)) * max(1.0, 128 / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def enlarge(heat: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """A heat map ``(h, w)`` at another size, float32."""
-    return F.interpolate(heat[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:

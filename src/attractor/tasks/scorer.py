@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,21 +14,22 @@ from attractor.models.features import Features, extract
 from attractor.models.precision import autocast
 from attractor.scoring.methods import Method, methods_for
 
-LOCAL = "patches"  # the method that scores places, and so draws the heat maps
+T = TypeVar("T")
 SMOOTHING = 4.0  # pixels: standard deviation of the Gaussian that smooths a heat map
 
 
 class ImageScorer(nn.Module):
     """A model, the scores fitted on its features, and how images become views.
 
-    Global methods score an image by the worst of its views, the local one by the worst place of its smoothed heat
-    map. Everything a saved detector scores with is in this module's state dict.
+    Methods that give a number a view score an image by the worst of its views, local ones, that give a number a
+    patch, by the worst place of the smoothed heat map. ``damage``: offer the method of that name. Everything a saved
+    detector scores with is in this module's state dict.
     """
 
-    def __init__(self, model: Selyne, viewing: Viewing):
+    def __init__(self, model: Selyne, viewing: Viewing, damage: bool = False):
         super().__init__()
         self.model, self.viewing = model, viewing
-        self.methods = methods_for(model.config)
+        self.methods = methods_for(model.config, damage)
 
     @property
     def names(self) -> list[str]:
@@ -54,23 +57,28 @@ class ImageScorer(nn.Module):
         return [self.methods[name] for name in self.names]  # type: ignore[misc]
 
     @torch.inference_mode()
-    def forward(self, canvases: list[Canvas], views: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Scores ``(images,)`` by method, float64, and the heat map ``(H, W)`` of every image as it was looked at."""
+    def forward(self, canvases: list[Canvas], views: Tensor) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+        """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         features = self.features(views)
         counts = [len(canvas.origins) for canvas in canvases]
-        scores, heats = {}, []
+        scores, heats = {}, {}
         for name in self.names:
-            values = self.methods[name](features).cpu().split(counts)
-            if name == LOCAL:
-                heats = [self.heat(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
-                values = heats
+            scored = self.methods[name](features).cpu()
+            values = scored.split(counts)
+            if scored.ndim == 2:
+                values = heats[name] = [self.heat(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
             scores[name] = torch.stack([v.max() for v in values])
         return scores, heats
 
-    def heat(self, distances: Tensor, canvas: Canvas) -> Tensor:
-        """Smoothed heat map ``(H, W)`` from patch distances ``(V, N)`` of one image's views."""
+    def heat(self, maps: Tensor, canvas: Canvas) -> Tensor:
+        """Smoothed heat map ``(H, W)`` from patch scores ``(V, N)`` of one image's views."""
         grid = self.model.config.grids[self.model.config.finest]
-        return smooth(stitch(distances.unflatten(1, grid), canvas, self.viewing.size), SMOOTHING)
+        return smooth(stitch(maps.unflatten(1, grid), canvas, self.viewing.size), SMOOTHING)
+
+
+def shown(local: dict[str, T], method: str) -> T:
+    """What belongs to the method that decides, where that is local; else to ``patches``."""
+    return local.get(method, local["patches"])
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:

@@ -98,6 +98,7 @@ class Trainer:
     def __init__(self, objective: Objective, schedule: Schedule, folder: Path | None):
         self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
         self.objective, self.schedule, self.folder = objective, schedule, folder
+        self.output = folder if self.accelerator.is_main_process else None  # one process writes
         self.bf16 = schedule.precision == "bf16" or (schedule.precision == "auto" and has_bf16())
         steps = len(epoch_batches(objective.examples, schedule, 0, 0, self.accelerator.num_processes))
         optimizer = torch.optim.AdamW(
@@ -152,7 +153,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, on the main process."""
         self.saved = time.monotonic()
-        if self.path and self.accelerator.is_main_process:
+        if self.path and self.output:
             save_checkpoint(self.path, self.state())
 
     def resume(self) -> None:
@@ -175,7 +176,6 @@ class Trainer:
         set_rng_state(state["rng"])
         for name, value in state["progress"].items():
             setattr(self, name, value)
-        discard_unfinished(self.path.parent)
 
     def train_step(self, indices: Tensor) -> None:
         """One optimizer step on the examples ``indices``."""
@@ -222,19 +222,21 @@ class Trainer:
         if self.objective.score:
             improved = row[self.objective.score] > self.best
             self.best, self.stale = (row[self.objective.score], 0) if improved else (self.best, self.stale + 1)
-            if improved and self.folder and self.accelerator.is_main_process:
-                self.objective.keep("best", self.folder)
+            if improved and self.output:
+                self.objective.keep("best", self.output)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, {}
         self.save()
 
     def run(self) -> History:
         """Train to the end of the schedule, or until ``patience`` epochs brought nothing better."""
+        if self.output:
+            discard_unfinished(self.output)
         patience = self.schedule.patience
         while self.epoch < self.schedule.epochs and (patience is None or self.stale < patience):
             self.train_epoch()
         self.model.eval()
-        if self.folder and self.accelerator.is_main_process:
-            self.objective.keep("final", self.folder)
+        if self.output:
+            self.objective.keep("final", self.output)
         return self.history
 
 

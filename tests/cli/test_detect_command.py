@@ -1,0 +1,139 @@
+"""The command as a user meets it: what it prints, where, and with which exit code."""
+
+import csv
+import json
+import struct
+import zlib
+
+import pytest
+from commands import run, write_images
+
+
+def one_line(done, *words):
+    """Exit code 2 and one clear line on stderr that holds every word."""
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("attractor: ")
+    for word in words:
+        assert word in last, last
+    return last
+
+
+def test_fit_says_the_split_once_and_writes_no_pickle(detector):
+    assert sorted(p.name for p in detector.iterdir()) == ["calibration.json", "config.json", "model.safetensors"]
+    assert json.loads((detector / "calibration.json").read_text())["split"] == {
+        "fitting": 16,
+        "calibration": 8,
+        "seed": 0,
+    }
+
+
+def test_score_prints_one_row_a_file_and_writes_csv(detector, pictures, tmp_path):
+    table = tmp_path / "scores.csv"
+    done = run("detect", "score", detector, pictures / "test", "--csv", table)
+    assert done.returncode == 0, done.stderr
+    printed = list(csv.DictReader(done.stdout.splitlines()))
+    assert len(printed) == 16
+    assert set(printed[0]) == {"path", "score", "p_value", "anomalous"}
+    written = list(csv.DictReader(table.open()))
+    assert [row["path"] for row in written] == [row["path"] for row in printed]
+    spots = [row["anomalous"] for row in printed if "spot" in row["path"]]
+    assert spots == ["yes"] * 8  # a white square is far from every normal patch, even to a random encoder
+
+
+def test_score_json_names_unreadable_files_and_scores_the_rest(detector, pictures, tmp_path):
+    folder = write_images(tmp_path / "mixed", 2, 5)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    (folder / "text.png").write_text("not a picture")
+    done = run("detect", "score", detector, folder, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert len(answer["images"]) == 2
+    assert {p["path"].rsplit("/", 1)[1] for p in answer["unreadable"]} == {"broken.jpg", "text.png"}
+    assert "2 files could not be read" in done.stderr
+    assert set(answer["images"][0]["scores"]) >= {"mahalanobis", "knn", "patches", "reconstruction", "free_energy"}
+
+
+def test_heat_maps_are_written(detector, pictures, tmp_path):
+    done = run("detect", "score", detector, pictures / "test" / "spot", "--heat", tmp_path / "heat")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "heat").glob("*.png"))) == 8
+
+
+def test_evaluate_reports_json_and_page(detector, pictures, tmp_path):
+    done = run("detect", "evaluate", detector, pictures, "--json", "--report", tmp_path / "report", "--bootstrap", 50)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["auroc"] == 1.0
+    assert answer["normal"] == answer["anomalous"] == 8
+    assert set(answer["methods"]) >= {"mahalanobis", "knn", "patches", "reconstruction", "free_energy"}
+    assert (tmp_path / "report" / "index.html").exists()
+
+
+def test_evaluate_prints_a_table(detector, pictures):
+    done = run("detect", "evaluate", detector, pictures, "--bootstrap", 50, "--method", "knn")
+    assert done.returncode == 0, done.stderr
+    assert "knn*" in done.stdout
+    assert "oracle F1" in done.stdout
+
+
+def test_inspect_shows_heads_and_calibration(detector, weights):
+    answer = json.loads(run("inspect", detector, "--json").stdout)
+    assert answer["calibration"]["patches"]["images"] == 8
+    assert len([h for h in answer["heads"] if h["block"].startswith("blocks")]) == 6
+    assert "indefinite" in run("inspect", weights).stdout
+
+
+@pytest.mark.parametrize("case", ["empty", "missing", "one", "text"])
+def test_bad_folders_get_one_line(case, weights, tmp_path):
+    folder = tmp_path / case
+    if case != "missing":
+        folder.mkdir()
+    if case == "one":
+        write_images(folder, 1, 0)
+    if case == "text":
+        for i in range(12):
+            (folder / f"{i}.png").write_text("not a picture")
+    one_line(run("detect", "fit", folder, "-o", tmp_path / "out", "--model", weights), str(folder))
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
+def test_a_huge_png_is_refused_from_its_header(detector, tmp_path):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b""))
+    done = run("detect", "score", detector, huge)
+    assert "huge.png" in done.stderr
+    one_line(done, "nothing was scored")
+
+
+def test_bad_settings_get_one_line(detector, pictures, weights, tmp_path):
+    good, out = pictures / "train", tmp_path / "out"
+    one_line(run("detect", "fit", good, "-o", out, "--model", weights, "--method", "magic"), "magic", "mahalanobis")
+    one_line(run("detect", "fit", good, "-o", out, "--model", weights, "--false-alarm-rate", "2"), "false_alarm_rate")
+    one_line(run("detect", "fit", good, "-o", out, "--model", tmp_path / "nowhere"), "nowhere")
+    one_line(run("detect", "score", tmp_path, pictures), "config.json")
+    one_line(run("detect", "evaluate", detector, pictures / "train"), "train")
+    assert run("detect", "score").returncode == 2
+
+
+def test_a_damaged_detector_is_named(detector, pictures, tmp_path):
+    for name, content in (("model.safetensors", b"\0" * 64), ("calibration.json", b"{"), ("config.json", b"[]")):
+        copy = tmp_path / name
+        copy.mkdir()
+        for file in detector.iterdir():
+            (copy / file.name).write_bytes(file.read_bytes())
+        (copy / name).write_bytes(content)
+        one_line(run("detect", "score", copy, pictures / "test"), name)
+
+
+def test_a_bad_recipe_is_named(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    for text, word in (("name: [", "YAML"), ("name: x", "data"), ("name: x\ndata: d\nepochz: 3", "epochz")):
+        recipe.write_text(text)
+        one_line(run("pretrain", recipe, "-o", tmp_path / "run"), "r.yaml", word)
+    one_line(run("pretrain", tmp_path / "none.yaml", "-o", tmp_path / "run"), "none.yaml")
