@@ -3,7 +3,10 @@
 import csv
 import json
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import pytest
 from commands import run, write_images
@@ -18,6 +21,12 @@ def one_line(done, *words):
     for word in words:
         assert word in last, last
     return last
+
+
+def test_the_installed_command_runs():
+    command = Path(sys.executable).parent / "attractor"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.startswith("attractor ")
 
 
 def test_fit_says_the_split_once_and_writes_no_pickle(detector):

@@ -47,8 +47,7 @@ def test_leave_one_out_never_exceeds_the_rate(values, rate):
     """Exchangeability, counted: of all scores, each in turn as the new one, at most the share alarms."""
     others = [values[:i] + values[i + 1 :] for i in range(len(values))]
     alarms = [
-        ConformalCalibrator(rate).fit(rest).is_anomalous([value])[0]
-        for rest, value in zip(others, values, strict=True)
+        ConformalCalibrator(rate).fit(rest).is_anomalous([value])[0] for rest, value in zip(others, values, strict=True)
     ]
     assert sum(alarms) <= max(1, math.floor(len(values) * rate + 1e-9))
 
@@ -75,9 +74,7 @@ def test_p_values_are_uniform_at_most():
         assert (p <= level).mean() <= level + 4 * math.sqrt(level * (1 - level) / 5000)
 
 
-@pytest.mark.parametrize(
-    ("rate", "needed"), [(0.01, 99), (0.05, 19), (0.07, 14), (0.29, 3), (0.3, 3), (0.5, 1)]
-)
+@pytest.mark.parametrize(("rate", "needed"), [(0.01, 99), (0.05, 19), (0.07, 14), (0.29, 3), (0.3, 3), (0.5, 1)])
 def test_the_warning_names_the_number_of_images_that_ends_it(rate, needed):
     assert ConformalCalibrator(rate).fit(range(needed)).warning is None
     if needed > 1:

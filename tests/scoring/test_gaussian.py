@@ -69,9 +69,7 @@ def test_equals_scikit_learn(samples, dim, chunk, offset, seed):
 def test_a_first_batch_far_from_the_rest_costs_no_digits():
     x = np.random.default_rng(0).normal(size=(500, 6))
     x[:2] += 1e4
-    np.testing.assert_allclose(
-        fitted(torch.from_numpy(x), 2).shrinkage, LedoitWolf().fit(x).shrinkage_, rtol=1e-9
-    )
+    np.testing.assert_allclose(fitted(torch.from_numpy(x), 2).shrinkage, LedoitWolf().fit(x).shrinkage_, rtol=1e-9)
 
 
 def test_float32_features_with_an_offset_are_scored_in_float64():

@@ -48,9 +48,7 @@ def test_without_decisions_there_are_no_calibrated_metrics():
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     truth = norm.cdf(1 / np.sqrt(2))
-    intervals = [
-        image_metrics(*draw(60, 60, seed=seed), bootstrap=200)["auroc_interval"] for seed in range(200)
-    ]
+    intervals = [image_metrics(*draw(60, 60, seed=seed), bootstrap=200)["auroc_interval"] for seed in range(200)]
     covered = np.mean([low <= truth <= high for low, high in intervals])
     assert 0.89 <= covered <= 0.99
 

@@ -35,9 +35,7 @@ def test_moments_about_another_point():
     torch.testing.assert_close(moved.fourth, z.square().sum(1).square().sum())
 
 
-@given(
-    st.lists(st.integers(1, 9), min_size=2, max_size=6), st.sampled_from([0.0, 1.0, 1e4]), st.integers(0, 99)
-)
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=6), st.sampled_from([0.0, 1.0, 1e4]), st.integers(0, 99))
 def test_any_chunking_gives_the_moments_of_the_whole(sizes, offset, seed):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(sum(sizes), 4, dtype=torch.float64, generator=generator) + offset

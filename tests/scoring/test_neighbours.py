@@ -16,9 +16,7 @@ from attractor.scoring.neighbours import NearestNeighbours, k_center
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 def test_equals_scikit_learn(metric, k, offset):
     bank, x = torch.randn(300, 16) + offset, torch.randn(40, 16) + offset
-    theirs = (
-        NearestNeighbors(n_neighbors=k, metric=metric).fit(bank.double()).kneighbors(x.double())[0].mean(1)
-    )
+    theirs = NearestNeighbors(n_neighbors=k, metric=metric).fit(bank.double()).kneighbors(x.double())[0].mean(1)
     ours = NearestNeighbours(k, metric).fit(bank).score(x)
     assert ours.dtype == torch.float32
     # At an offset of 1e3 the angles are 1e-3, so the rounding of unit vectors in float32 is what is left.
@@ -73,18 +71,14 @@ def test_a_limited_bank_covers_small_clusters_and_is_the_same_each_time():
 
 def test_a_limit_that_is_not_reached_keeps_everything():
     features = torch.randn(20, 4)
-    assert torch.equal(
-        NearestNeighbours().fit(features, limit=20).bank, NearestNeighbours().fit(features).bank
-    )
+    assert torch.equal(NearestNeighbours().fit(features, limit=20).bank, NearestNeighbours().fit(features).bank)
 
 
 def test_the_state_dict_is_all_that_scores_and_brings_its_size():
     x = torch.randn(30, 3)
     scorer, other = NearestNeighbours(2).fit(x), NearestNeighbours(2)
     assert set(scorer.state_dict()) == {"bank", "centre"}
-    torch.nn.ModuleDict({"knn": other}).load_state_dict(
-        load(save(torch.nn.ModuleDict({"knn": scorer}).state_dict()))
-    )
+    torch.nn.ModuleDict({"knn": other}).load_state_dict(load(save(torch.nn.ModuleDict({"knn": scorer}).state_dict())))
     assert torch.equal(other.score(x), scorer.score(x))
     other.load_state_dict(NearestNeighbours(2).fit(x[:9]).state_dict())
     assert len(other.bank) == 9

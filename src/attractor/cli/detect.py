@@ -27,7 +27,7 @@ def fit(
     good_dir: Path = typer.Argument(help="Folder of normal images, at any depth.", show_default=False),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the detector to.", show_default=False),
     model: str = typer.Option("selyne-tiny", help="Encoder: a shipped name, or a folder `attractor pretrain` wrote."),
-    method: str = typer.Option("patches", help="Score that decides; the others are kept beside it."),
+    method: str | None = typer.Option(None, help="Score that decides; the others are kept beside it."),
     tiles: bool = typer.Option(False, help="Look at overlapping tiles, for small defects in large images."),
     resolution: int = typer.Option(256, min=64, help="Longer side, in pixels, at which tiles are cut."),
     tuning: str = typer.Option("none", help="Fine-tune the encoder first: none, one-class (published) or damage."),
@@ -59,10 +59,9 @@ def fit(
     if scratch.exists():
         scratch.rmdir()
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
-    calibrator = detector.calibrators_[detector.method]
-    print(
-        f"{output}: {method} flags scores above {calibrator.threshold:.6g}, {calibrator.achievable_rate:.2%} of normal images"
-    )
+    calibrator = detector.calibrators_[detector.method_]
+    rate = f"{calibrator.achievable_rate:.2%} of normal images"
+    print(f"{output}: {detector.method_} flags scores above {calibrator.threshold:.6g}, {rate}")
 
 
 @app.command()
@@ -86,7 +85,7 @@ def score(
     if heat:
         from attractor.report import write_heat_maps
 
-        write_heat_maps(result.names, result.heats, detector.heat_limits_, heat)
+        write_heat_maps(result.names, result.heats, result.heat_limits, heat)
     unreadable = [(error.path, error.reason) for error in result.unreadable]
     if as_json:
         print_json(_score_json(detector, result, rows, unreadable))
@@ -154,9 +153,8 @@ def evaluate(
 def print_evaluation(evaluation: Evaluation) -> None:
     """The table a person reads."""
     anomalous = int(evaluation.labels.sum())
-    print(
-        f"{len(evaluation.labels) - anomalous} normal and {anomalous} anomalous images; decisions by {evaluation.method}"
-    )
+    normal = len(evaluation.labels) - anomalous
+    print(f"{normal} normal and {anomalous} anomalous images; decisions by {evaluation.method}")
     print(f"{'method':<16}{'AUROC':>7}{'95 % interval':>17}{'AP':>8}{'F1':>8}{'oracle F1':>11}")
     for name, m in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
         low, high = m["auroc_interval"]

@@ -36,9 +36,8 @@ def pretrain(
     val_set = load_classes(root, settings.val_split, size, channels, classes=train_set.classes)
     for error in [*train_set.unreadable, *val_set.unreadable]:
         stderr.print(f"left out: {error}")
-    stderr.print(
-        f"{len(train_set.labels)} training and {len(val_set.labels)} validation images of {len(train_set.classes)} classes"
-    )
+    counts = f"{len(train_set.labels)} training and {len(val_set.labels)} validation images"
+    stderr.print(f"{counts} of {len(train_set.classes)} classes")
     seed_everything(settings.seed)
     objective = Pretraining(settings, train_set, val_set)
     history = train(objective, settings.schedule(), output, resume)

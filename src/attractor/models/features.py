@@ -15,13 +15,15 @@ from attractor.models.selyne import Selyne
 class Features(NamedTuple):
     """Per view, all float32.
 
-    ``latent (V, L)``: z. ``pooled (V, 2 D)``: mean and spread over the patches of the last block. ``patches (V, N, 2
-    D)``: patch tokens of two middle blocks, at the finest scale. ``free_energy (V, blocks * heads)``: mean free energy
-    of the tokens. ``images``, ``reconstruction (V, C, H, W)``: normalised, the input and what the decoder makes of it.
+    ``latent (V, L)``: z. ``prototypes (V, P D)``: what the prototypes read. ``levels (V, blocks, 2 D)``: mean and
+    spread over the patch tokens of every block. ``patches (V, N, 2 D)``: patch tokens of two middle blocks, at the
+    finest scale. ``free_energy (V, blocks * heads)``: mean free energy of the tokens. ``images``, ``reconstruction
+    (V, C, H, W)``: normalised, the input and what the decoder makes of it.
     """
 
     latent: Tensor
-    pooled: Tensor
+    prototypes: Tensor
+    levels: Tensor
     patches: Tensor
     free_energy: Tensor
     images: Tensor
@@ -47,11 +49,18 @@ def patch_tokens(model: Selyne, hidden: list[Tensor]) -> Tensor:
     return torch.cat([finest_patches(model, hidden[block]) for block in patch_blocks(model)], dim=-1)
 
 
+def level(hidden: Tensor) -> Tensor:
+    """Mean and spread over the patch tokens of one block's output, ``(V, 1 + N, D) -> (V, 2 D)``."""
+    tokens = F.layer_norm(hidden[:, 1:].float(), hidden.shape[-1:])
+    return torch.cat([tokens.mean(dim=1), tokens.std(dim=1, correction=0)], dim=-1)
+
+
 def width(field: str, config: SelyneConfig) -> int:
     """Length of the last axis of one of the :class:`Features`."""
     widths = {
         "latent": config.latent,
-        "pooled": 2 * config.dim,
+        "prototypes": config.prototypes * config.dim,
+        "levels": 2 * config.dim,
         "patches": 2 * config.dim,
         "free_energy": config.depth * config.heads,
     }
@@ -61,14 +70,14 @@ def width(field: str, config: SelyneConfig) -> int:
 def extract(model: Selyne, images: Tensor) -> Features:
     """Features of normalised views ``(V, C, H, W)``."""
     encoding = model.encode(images)
-    last = F.layer_norm(encoding.hidden[-1][:, 1:].float(), (model.config.dim,))
     if model.config.attention == "gloeba":
         free_energy = model.free_energy(images, encoding).mean(dim=-1).flatten(1)
     else:
         free_energy = images.new_zeros(len(images), 0)
     return Features(
         latent=encoding.z.float(),
-        pooled=torch.cat([last.mean(dim=1), last.std(dim=1)], dim=-1),
+        prototypes=encoding.prototypes.float().flatten(1),
+        levels=torch.stack([level(block) for block in encoding.hidden], dim=1),
         patches=patch_tokens(model, encoding.hidden),
         free_energy=free_energy.float(),
         images=images,

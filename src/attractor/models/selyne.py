@@ -22,13 +22,14 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Encoding(NamedTuple):
     """What the encoder makes of a batch.
 
-    ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, and what every block gave, ``hidden[l] (B, 1 + N, D)``
-    with the CLS token first.
+    ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, ``prototypes (B, P, D)``, and what every block gave,
+    ``hidden[l] (B, 1 + N, D)`` with the CLS token first.
     """
 
     z: Tensor
     cls: Tensor
     patches: Tensor
+    prototypes: Tensor
     hidden: list[Tensor]
 
 
@@ -158,7 +159,7 @@ class Selyne(nn.Module):
         cls, patches = x[:, 0], x[:, 1:]
         prototypes = self.proto_attn(patches)  # (B, P, D)
         z = self.encoder_head(torch.cat([cls, prototypes.flatten(1)], dim=-1))
-        return Encoding(z, cls, patches, hidden)
+        return Encoding(z, cls, patches, prototypes, hidden)
 
     def decode(self, encoding: Encoding) -> Tensor:
         """Reconstruction ``(B, C, H, W)`` in normalised pixels."""

@@ -37,9 +37,7 @@ class ConformalCalibrator:
 
     def __post_init__(self) -> None:
         if not 0 < self.false_alarm_rate < 1:
-            raise InputError(
-                f"false_alarm_rate is {self.false_alarm_rate}: give a share between 0 and 1, such as 0.01"
-            )
+            raise InputError(f"false_alarm_rate is {self.false_alarm_rate}: give a share between 0 and 1, such as 0.01")
 
     def fit(self, scores: ArrayLike) -> ConformalCalibrator:
         """Keep the scores ``(n,)`` of normal images that neither the encoder nor the score was fitted on."""

@@ -85,9 +85,7 @@ class LatentGaussian(nn.Module):
         moments = self._moments
         if moments is None or moments.size < 2:
             seen = moments.size if moments else 0
-            raise InputError(
-                f"the latent Gaussian needs 2 normal samples or more, it got {seen}: add normal images"
-            )
+            raise InputError(f"the latent Gaussian needs 2 normal samples or more, it got {seen}: add normal images")
         covariance, self.shrinkage = ledoit_wolf(moments)
         covariance, self.condition = _condition(covariance, moments)
         self.mean = moments.mean
@@ -99,9 +97,7 @@ class LatentGaussian(nn.Module):
     def score(self, features: Tensor) -> Tensor:
         """Squared Mahalanobis distance ``(n,)``, float64, of features ``(n, dim)``; high is anomalous."""
         if not self.count:
-            raise InputError(
-                "the latent Gaussian is not fitted: call update() with normal features, then finish()"
-            )
+            raise InputError("the latent Gaussian is not fitted: call update() with normal features, then finish()")
         check_features(features, len(self.mean))
         return self(features)
 

@@ -54,8 +54,35 @@ class GaussianMethod(Method):
         return self.gaussian.score(values.reshape(-1, values.shape[-1])).view(values.shape[:-1])
 
 
+class LevelsMethod(Method):
+    r"""Geometric mean over the blocks of ``d_l^2``, each block with a Gaussian of its own.
+
+    ``d_l^2`` is the squared Mahalanobis distance of the mean and spread of block l's patch tokens. Source: Rippel et
+    al. 2021, Modeling the distribution of normal data in pre-trained deep features.
+    """
+
+    def __init__(self, config: SelyneConfig):
+        super().__init__()
+        self.gaussians = nn.ModuleList(LatentGaussian(width("levels", config)) for _ in range(config.depth))
+
+    def update(self, features: Features) -> None:
+        """Take in the features of normal views."""
+        for gaussian, values in zip(self.gaussians, features.levels.unbind(1), strict=True):
+            gaussian.update(values)
+
+    def finish(self) -> None:
+        """End the fit."""
+        for gaussian in self.gaussians:
+            gaussian.finish()
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V,)``."""
+        pairs = zip(self.gaussians, features.levels.unbind(1), strict=True)
+        return geometric_mean([gaussian.score(values) for gaussian, values in pairs])
+
+
 class NeighboursMethod(Method):
-    """Mean cosine distance of the pooled features to their five nearest normal neighbours."""
+    """Mean cosine distance of one of the features to its five nearest normal neighbours."""
 
     def __init__(self, field: str, config: SelyneConfig):
         super().__init__()
@@ -107,12 +134,14 @@ class ReconstructionMethod(Method):
 
 METHODS = {
     "mahalanobis": lambda config: GaussianMethod("latent", config),
-    "knn": lambda config: NeighboursMethod("pooled", config),
+    "knn": lambda config: NeighboursMethod("prototypes", config),
+    "levels": LevelsMethod,
     "patches": lambda config: GaussianMethod("patches", config),
     "reconstruction": lambda config: ReconstructionMethod(),
     "free_energy": lambda config: GaussianMethod("free_energy", config),
     "damage": DamageMethod,
 }
+COMBINED = ("mahalanobis", "knn", "levels")  # what the score "combined" is the geometric mean of
 NEEDS = {"free_energy": "a model with attention 'gloeba'", "damage": "tuning='damage'"}
 
 
@@ -120,6 +149,11 @@ def methods_for(config: SelyneConfig, damage: bool = False) -> nn.ModuleDict:
     """Every method that works on such a model: free energy is Gloeba's alone, ``damage`` must be trained."""
     possible = {"free_energy": config.attention == "gloeba", "damage": damage}
     return nn.ModuleDict({name: make(config) for name, make in METHODS.items() if possible.get(name, True)})
+
+
+def geometric_mean(scores: list[Tensor]) -> Tensor:
+    """``exp(mean log s)`` of non-negative scores ``(V,)``: no score's units or scale count for more than another's."""
+    return torch.stack(scores).clamp_min(1e-12).log().mean(dim=0).exp()
 
 
 def check_method(name: str, available: list[str]) -> str:

@@ -114,9 +114,7 @@ def _histograms(y: Counts, s: Floats) -> tuple[Floats, Counts, Counts]:
     return values, normal, positive
 
 
-def _resampled(
-    normal: Counts, positive: Counts, bootstrap: int, seed: int
-) -> Iterator[tuple[Floats, Floats]]:
+def _resampled(normal: Counts, positive: Counts, bootstrap: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
     """False- and true-positive rates ``(rows, m + 1)`` of images drawn anew within each label."""
     generator = np.random.default_rng(seed)
     size = max(1, BLOCK // (normal.sum() + positive.sum()))
@@ -141,25 +139,19 @@ def _precision_recall_f1(false_alarms: Any, hits: Any, positives: Any) -> tuple[
 def _decision_metrics(y: Counts, anomalous: ArrayLike) -> dict[str, float]:
     decided = np.asarray(anomalous, dtype=bool)
     if decided.shape != y.shape:
-        raise InputError(
-            f"decisions {decided.shape} and labels {y.shape} differ in shape: give one per image"
-        )
+        raise InputError(f"decisions {decided.shape} and labels {y.shape} differ in shape: give one per image")
     precision, recall, f1 = _precision_recall_f1(decided[y == 0].sum(), decided[y == 1].sum(), y.sum())
     named = {"f1": f1, "precision": precision, "recall": recall, "false_alarm_rate": decided[y == 0].mean()}
     return {name: float(value) for name, value in named.items()}
 
 
-def _thresholds(
-    masks: Sequence[NDArray[np.bool_]], heats: Sequence[NDArray[np.floating]]
-) -> NDArray[np.floating]:
+def _thresholds(masks: Sequence[NDArray[np.bool_]], heats: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
     """Ascending heat values that part the pixels evenly: all that occur where they are few."""
     if not heats or len(masks) != len(heats):
         raise InputError(f"{len(masks)} masks for {len(heats)} heat maps: give one of each per image")
     for i, (mask, heat) in enumerate(zip(masks, heats, strict=True)):
         if np.shape(mask) != np.shape(heat) or not np.isfinite(heat).all():
-            raise InputError(
-                f"heat map {i} is not finite or not of shape {np.shape(mask)}, its mask: score it anew"
-            )
+            raise InputError(f"heat map {i} is not finite or not of shape {np.shape(mask)}, its mask: score it anew")
     stride = -(-sum(np.size(heat) for heat in heats) // SAMPLE)
     pixels = np.sort(np.concatenate([np.asarray(heat).ravel()[::stride] for heat in heats]))
     values = np.unique(pixels)

@@ -26,9 +26,7 @@ def reconstruction_energy(images: Tensor, reconstruction: Tensor, terms: bool = 
     """
     if images.ndim != 4 or images.shape != reconstruction.shape:
         shapes = f"{tuple(images.shape)} and {tuple(reconstruction.shape)}"
-        raise InputError(
-            f"images and reconstruction must be one (B, C, H, W), got {shapes}: resize one of them"
-        )
+        raise InputError(f"images and reconstruction must be one (B, C, H, W), got {shapes}: resize one of them")
     x, r = _at_least_float32(images), _at_least_float32(reconstruction)
     mse = _mean((x - r).square())
     variation = (_total_variation(x) - _total_variation(r)).abs()

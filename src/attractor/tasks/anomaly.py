@@ -67,21 +67,24 @@ class AnomalyDetector:
 
     ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
-    ``method``: the score that decides, one of :data:`attractor.scoring.methods.METHODS`; the others are kept beside
-    it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the
-    whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or
-    to find simulated ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
-    ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
-    kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
-    needs them. Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
-    ``heat_limits_``, ``split_``.
+    ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
+    are kept beside it. By default ``"damage"`` when tuned to find it, else ``"patches"`` of tiles, else
+    ``"combined"``. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
+    instead of the whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as
+    published, or to find simulated ``"damage"``, which offers the method of that name; ``epochs`` of it, by default
+    its own number. ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the
+    normal images kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the
+    false-alarm rate needs them.
+
+    Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``method_``, ``calibrators_``,
+    ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 
     def __init__(
         self,
         model: str | PathLike[str] | Selyne = "selyne-tiny",
         *,
-        method: str = "patches",
+        method: str | None = None,
         tiles: bool = False,
         resolution: int = 256,
         tuning: str = "none",
@@ -115,21 +118,32 @@ class AnomalyDetector:
         ConformalCalibrator(self.false_alarm_rate)  # refuses a bad rate before any work is done
         if self.tuning not in ("none", *TUNINGS):
             raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
+        torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage head
         model = self._make_model()
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
         scorer = ImageScorer(model, viewing, damage=self.tuning == "damage").to(model.cls_token.device)
-        check_method(self.method, scorer.names)
+        self.method_ = check_method(self.method or self._default_method(), scorer.names)
         self.unreadable_: list[UnreadableImage] = []
         fitting, held_out = self._split(source)
         if self.tuning != "none":
             self._fine_tune(scorer, fitting, checkpoint, resume)
         for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(views)
+        readable = len(fitting) - len(self.unreadable_)
+        if readable < 2:
+            raise InputError(
+                f"{readable} readable images in {_place(source)}; the first that is not: {self.unreadable_[0]}"
+            )
         scorer.finish()
         self.scorer_ = scorer.eval()
         self._calibrate(held_out)
         return self
+
+    def _default_method(self) -> str:
+        if self.tuning == "damage":
+            return "damage"
+        return "patches" if self.tiles else "combined"
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
@@ -137,7 +151,6 @@ class AnomalyDetector:
         elif self.pretrained:
             model = pretrained(str(self.model))
         else:
-            torch.manual_seed(self.seed)
             model = Selyne(preset(str(self.model)))
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
@@ -194,7 +207,7 @@ class AnomalyDetector:
             for name, values in scores.items()
         }
         self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
-        if warning := self.calibrators_[self.method].warning:
+        if warning := self.calibrators_[self.method_].warning:
             stderr.print(warning)
 
     @staticmethod
@@ -209,7 +222,7 @@ class AnomalyDetector:
     def score_images(self, images: Any, *, method: str | None = None, heats: bool = False) -> ImageScores:
         """Raw scores by every method, p-values and decisions of one; unreadable files are listed, never scored."""
         self._check_fitted()
-        method = check_method(method or self.method, self.scorer_.names)
+        method = check_method(method or self.method_, self.scorer_.names)
         source = as_source(images, self.scorer_.model.config.channels)
         unreadable: list[UnreadableImage] = []
         indices: list[int] = []
@@ -281,13 +294,14 @@ class AnomalyDetector:
                 "split": self.split_,
             },
         )
-        settings = {name: getattr(self, name) for name in ("method", "tiles", "resolution", "tuning", "epochs", "seed")}
+        settings = {name: getattr(self, name) for name in ("tiles", "resolution", "tuning", "epochs", "seed")}
         write_json(
             folder / "config.json",
             {
                 "format": FORMAT,
                 "task": "AnomalyDetector",
-                "detector": settings | {"false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
+                "detector": settings
+                | {"method": self.method_, "false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
                 "model": self.scorer_.model.config.to_dict(),
             },
         )
@@ -306,6 +320,7 @@ class AnomalyDetector:
             model = Selyne(SelyneConfig.from_dict(config["model"]))
             viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
             scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
+            detector.method_ = check_method(detector.method, scorer.names)
             detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
             detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
             detector.split_ = calibration["split"]

@@ -1,4 +1,4 @@
-"""What an evaluation found: scores, labels, decisions and a few pictures; everything the report shows comes from here."""
+"""What an evaluation found: scores, labels, decisions and a few pictures; the report shows nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Example:
     """One picture worth showing.
 
     Shapes: ``original`` and ``reconstruction`` uint8 ``(H, W, 3)`` of the same size (the reconstruction may be
-    ``None``); ``heat`` float32 ``(H, W)`` in score units, or ``None``; ``mask`` bool ``(H, W)`` ground truth, or ``None``.
+    ``None``); ``heat`` float32 ``(H, W)`` in score units, or ``None``; ``mask`` bool ``(H, W)`` ground truth, or
+    ``None``.
     """
 
     path: str
@@ -32,7 +33,8 @@ class Evaluation:
 
     ``scores[name]`` is ``(n,)``, higher is more anomalous; ``labels`` is 0 (normal) or 1 (anomalous); ``categories``
     is the folder each file came from (``"good"``, ``"crack"``, ...). ``metrics[name]`` is what
-    :func:`attractor.scoring.metrics.image_metrics` returns; ``heat_limits`` is the data-set-wide colour scale ``(low, high)``.
+    :func:`attractor.scoring.metrics.image_metrics` returns; ``heat_limits`` is the data-set-wide colour scale
+    ``(low, high)``.
     """
 
     title: str

@@ -12,7 +12,7 @@ from attractor.data.views import Canvas, Viewing, stitch
 from attractor.models import Selyne
 from attractor.models.features import Features, extract
 from attractor.models.precision import autocast
-from attractor.scoring.methods import Method, methods_for
+from attractor.scoring.methods import COMBINED, Method, geometric_mean, methods_for
 
 T = TypeVar("T")
 SMOOTHING = 4.0  # pixels: standard deviation of the Gaussian that smooths a heat map
@@ -22,8 +22,8 @@ class ImageScorer(nn.Module):
     """A model, the scores fitted on its features, and how images become views.
 
     Methods that give a number a view score an image by the worst of its views, local ones, that give a number a
-    patch, by the worst place of the smoothed heat map. ``damage``: offer the method of that name. Everything a saved
-    detector scores with is in this module's state dict.
+    patch, by the worst place of the map they are stitched to; smoothed for the eye, that map is the heat map.
+    ``damage``: offer the method of that name. Everything a saved detector scores with is in this module's state dict.
     """
 
     def __init__(self, model: Selyne, viewing: Viewing, damage: bool = False):
@@ -34,7 +34,7 @@ class ImageScorer(nn.Module):
     @property
     def names(self) -> list[str]:
         """The methods this model offers."""
-        return list(self.methods)
+        return [*self.methods, "combined"]
 
     def features(self, views: Tensor) -> Features:
         """Features of uint8 views ``(V, C, h, w)``."""
@@ -54,26 +54,28 @@ class ImageScorer(nn.Module):
             method.finish()
 
     def _each(self) -> list[Method]:
-        return [self.methods[name] for name in self.names]  # type: ignore[misc]
+        return list(self.methods.values())  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def forward(self, canvases: list[Canvas], views: Tensor) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         features = self.features(views)
         counts = [len(canvas.origins) for canvas in canvases]
+        views_scored = {name: method(features).cpu() for name, method in self.methods.items()}
+        views_scored["combined"] = geometric_mean([views_scored[name] for name in COMBINED])
         scores, heats = {}, {}
-        for name in self.names:
-            scored = self.methods[name](features).cpu()
+        for name, scored in views_scored.items():
             values = scored.split(counts)
             if scored.ndim == 2:
-                values = heats[name] = [self.heat(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
+                values = [self.stitched(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
+                heats[name] = [smooth(v, SMOOTHING) for v in values]
             scores[name] = torch.stack([v.max() for v in values])
         return scores, heats
 
-    def heat(self, maps: Tensor, canvas: Canvas) -> Tensor:
-        """Smoothed heat map ``(H, W)`` from patch scores ``(V, N)`` of one image's views."""
+    def stitched(self, maps: Tensor, canvas: Canvas) -> Tensor:
+        """Map ``(H, W)`` of an image as looked at, from the patch scores ``(V, N)`` of its views."""
         grid = self.model.config.grids[self.model.config.finest]
-        return smooth(stitch(maps.unflatten(1, grid), canvas, self.viewing.size), SMOOTHING)
+        return stitch(maps.unflatten(1, grid), canvas, self.viewing.size)
 
 
 def shown(local: dict[str, T], method: str) -> T:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+PLACES = 3  # damaged places in an image that is not left whole; some will not show
 SMALLEST = 2.0  # pixels: least half-length of a shape; the greatest is half an image
 THINNEST = 0.7  # pixels: least half-width
 VISIBLE = 0.015  # mean change of brightness around a pixel from which on it counts as damaged
@@ -15,17 +16,19 @@ VISIBLE = 0.015  # mean change of brightness around a pixel from which on it cou
 
 @torch.no_grad()
 def simulate_damage(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Damage about half of the images, each in one place, and say where: ``damaged = x + alpha (filling - x)``.
+    """Damage about half of the images, each in a few places, and say where: ``x + alpha (filling - x)`` at each.
 
     Floats in 0..1, ``(B, C, h, w)`` -> the same and masks bool ``(B, h, w)``. ``alpha`` is a blob, patch, scar or
     bent line; the filling is cut from another place or image, the same place in another light, or paint. All random
     numbers come from torch's global generator. After CutPaste (Li et al. 2021) and DRAEM (Zavrtanik et al. 2021).
     """
-    batch, each = len(images), torch.arange(len(images))
     fillings = torch.stack([pasted(images), retouched(images), painted(images)])
-    filling = fillings[torch.randint(len(fillings), (batch,)), each]
-    strength = uniform(images, 0.3, 1.0) * (uniform(images, 0, 1) < 0.5)
-    damaged = images.lerp(filling, strength * shapes(images)).clamp(0, 1)
+    struck = uniform(images, 0, 1) < 0.5
+    damaged = images
+    for _ in range(PLACES):
+        filling = fillings[torch.randint(len(fillings), (len(images),)), torch.arange(len(images))]
+        damaged = damaged.lerp(filling, uniform(images, 0.3, 1.0) * struck * shapes(images))
+    damaged = damaged.clamp(0, 1)
     change = blurred((damaged - images).abs().mean(dim=1, keepdim=True), 3)
     return damaged, change[:, 0] > VISIBLE
 

@@ -1,0 +1,131 @@
+"""The detector a user holds: fit, score, decide, save and load, with every tuning; bad input gets its one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from attractor.errors import InputError
+from attractor.models import Selyne, SelyneConfig
+from attractor.scoring.methods import METHODS
+from attractor.tasks.anomaly import AnomalyDetector
+from attractor.training import damaged
+
+CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
+
+
+def pictures(count: int, seed: int, size: tuple[int, int] = (24, 40)) -> list[np.ndarray]:
+    """Grey noise around a level of its own."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, 30, size).astype(np.uint8) + np.uint8(rng.integers(80, 120)) for _ in range(count)]
+
+
+def detector(**options: object) -> AnomalyDetector:
+    return AnomalyDetector(Selyne(CONFIG).eval(), **{"false_alarm_rate": 0.2, **options})
+
+
+@pytest.fixture(autouse=True)
+def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(damaged, "VIEWS", 64)
+
+
+@pytest.mark.parametrize("tiles", [False, True])
+@pytest.mark.parametrize("tuning", ["none", "one-class", "damage"])
+def test_a_saved_detector_scores_as_before(tmp_path: Path, tuning: str, tiles: bool) -> None:
+    method = "damage" if tuning == "damage" else "patches"
+    fitted = detector(method=method, tuning=tuning, epochs=1, tiles=tiles).fit(pictures(15, 0))
+    before = fitted.score_images(pictures(4, 1), heats=True)
+    loaded = AnomalyDetector.load(fitted.save(tmp_path / "detector"))
+    after = loaded.score_images(pictures(4, 1), heats=True)
+    assert set(before.scores) == {*METHODS, "combined"} - (set() if tuning == "damage" else {"damage"})
+    for name, scores in before.scores.items():
+        np.testing.assert_array_equal(after.scores[name], scores, err_msg=name)
+    np.testing.assert_array_equal(after.heats, before.heats)
+    assert (after.method, after.heat_limits) == (method, before.heat_limits)
+    assert {path.name for path in (tmp_path / "detector").iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "calibration.json",
+    }
+
+
+def test_the_model_given_is_not_trained() -> None:
+    model = Selyne(CONFIG).eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fitted = AnomalyDetector(model, tuning="damage", epochs=1, false_alarm_rate=0.2).fit(pictures(12, 0))
+    trained = fitted.scorer_.model.state_dict()
+    assert all((tensor == before[name]).all() for name, tensor in model.state_dict().items())
+    assert any((tensor != before[name]).any() for name, tensor in trained.items())
+
+
+def test_the_seed_decides_everything() -> None:
+    model, runs = Selyne(CONFIG).eval(), []
+    for seed in (3, 3, 4):
+        torch.rand(5)  # what was drawn before must not matter
+        fitted = AnomalyDetector(model, method="damage", tuning="damage", epochs=1, seed=seed).fit(pictures(12, 0))
+        runs.append(fitted.decision_function(pictures(4, 1)))
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_odd_images_are_flagged_and_normal_ones_rarely() -> None:
+    fitted = detector(tiles=True).fit(pictures(60, 0))
+    odd = pictures(10, 2)
+    for image in odd:
+        image[4:14, 10:20] = 255
+    assert fitted.predict(odd).mean() > 0.8
+    assert fitted.predict(pictures(40, 3)).mean() < 0.45
+    assert fitted.score([*odd, *pictures(10, 4)], [1] * 10 + [0] * 10) > 0.9
+    heat = fitted.score_images(odd[:1], heats=True).heats[0]  # 24 x 40 pixels shown at 77 x 128
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert heat.shape == (77, 128) and 6 <= row <= 52 and 24 <= column <= 72
+
+
+def test_unreadable_files_are_listed_and_never_scored(tmp_path: Path) -> None:
+    for i, image in enumerate(pictures(14, 0)):
+        Image.fromarray(image).save(tmp_path / f"{i:02d}.png")
+    (tmp_path / "05.png").write_text("no picture")
+    fitted = detector(tuning="damage", epochs=1).fit(tmp_path)
+    assert [Path(error.path).name for error in fitted.unreadable_] == ["05.png"]
+    result = fitted.score_images(tmp_path)
+    assert len(result.names) == 13 and 5 not in result.indices and len(result.unreadable) == 1
+    with pytest.raises(InputError, match=r"05\.png"):
+        fitted.predict(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tuning": "magic"}, "no tuning named 'magic'"),
+        ({"method": "damage"}, "needs tuning='damage'"),
+        ({"method": "colour"}, "no score named 'colour'"),
+        ({"false_alarm_rate": 2}, "false_alarm_rate is 2"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        detector(**options).fit(pictures(12, 0))
+
+
+def test_too_few_images_are_refused() -> None:
+    with pytest.raises(InputError, match="3 images"):
+        detector().fit(pictures(3, 0))
+
+
+def test_use_before_fit_is_refused(tmp_path: Path) -> None:
+    for use in (lambda: detector().predict(pictures(1, 0)), lambda: detector().save(tmp_path)):
+        with pytest.raises(InputError, match="not fitted"):
+            use()
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    fitted = detector().fit(pictures(12, 0))
+    for name in ("config.json", "calibration.json", "model.safetensors"):
+        folder = fitted.save(tmp_path / name)
+        (folder / name).write_text("{}")
+        with pytest.raises(InputError, match=r"fit it again|safetensors"):
+            AnomalyDetector.load(folder)

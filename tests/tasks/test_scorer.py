@@ -1,0 +1,77 @@
+"""The scorer: local methods draw the heat maps, and the worst place or view is the score of the image."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from attractor.data.views import Canvas, Viewing
+from attractor.models import Selyne, SelyneConfig
+from attractor.tasks.scorer import ImageScorer, shown, smooth
+
+CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
+
+
+def looked_at(sizes: list[tuple[int, int]], seed: int) -> tuple[list[Canvas], Tensor]:
+    viewing = Viewing((16, 16), tiles=True)
+    canvases = [Canvas(i, size, size, viewing.origins(*size)) for i, size in enumerate(sizes)]
+    count = sum(len(canvas.origins) for canvas in canvases)
+    generator = torch.Generator().manual_seed(seed)
+    return canvases, torch.randint(256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+
+
+@pytest.fixture
+def scorer() -> ImageScorer:
+    torch.manual_seed(0)
+    scorer = ImageScorer(Selyne(CONFIG).eval(), Viewing((16, 16), tiles=True), damage=True).eval()
+    for seed in range(3):
+        scorer.update(looked_at([(32, 32)], seed)[1])
+    scorer.finish()
+    return scorer
+
+
+def test_local_methods_give_a_smooth_heat_map_of_every_canvas(scorer: ImageScorer) -> None:
+    sizes = [(16, 16), (40, 24), (16, 33)]
+    scores, heats = scorer(*looked_at(sizes, 9))
+    assert set(heats) == {"patches", "damage"} and set(scores) == set(scorer.names)
+    for name, maps in heats.items():
+        assert [tuple(heat.shape) for heat in maps] == sizes
+        assert all(score > heat.max() for score, heat in zip(scores[name], maps, strict=True))
+
+
+def test_local_methods_score_by_the_worst_place(scorer: ImageScorer) -> None:
+    canvases, views = looked_at([(16, 16), (32, 40)], 9)
+    scores, first = scorer(canvases, views)[0], len(canvases[0].origins)
+    maps = scorer.methods["patches"](scorer.features(views))
+    worst = [scorer.stitched(maps[:first], canvases[0]).max(), scorer.stitched(maps[first:], canvases[1]).max()]
+    assert torch.equal(scores["patches"], torch.stack(worst))
+
+
+def test_global_methods_take_the_worst_view(scorer: ImageScorer) -> None:
+    canvases, views = looked_at([(16, 24), (32, 16)], 9)
+    each = [scorer([Canvas(0, (16, 16), (16, 16), [(0, 0)])], view[None])[0]["knn"] for view in views]
+    a, b = (len(canvas.origins) for canvas in canvases)
+    worst = torch.stack([torch.cat(each[:a]).max(), torch.cat(each[a : a + b]).max()])
+    torch.testing.assert_close(scorer(canvases, views)[0]["knn"], worst, rtol=1e-3, atol=1e-6)
+
+
+def test_a_map_is_highest_where_its_patches_score_highest(scorer: ImageScorer) -> None:
+    maps = torch.zeros(1, 16, dtype=torch.float64)
+    maps[0, 6] = 1.0  # second row, third column of patches of 4 pixels
+    row, column = divmod(int(scorer.stitched(maps, Canvas(0, (16, 16), (16, 16), [(0, 0)])).argmax()), 16)
+    assert 4 <= row < 8 and 8 <= column < 12
+
+
+def test_smoothing_keeps_a_constant_and_spreads_a_point() -> None:
+    torch.testing.assert_close(smooth(torch.full((9, 30), 2.0), 4.0), torch.full((9, 30), 2.0))
+    point = torch.zeros(31, 31)
+    point[15, 15] = 1.0
+    spread = smooth(point, 2.0)
+    assert spread.sum() == pytest.approx(1.0, abs=1e-4) and spread.argmax() == 15 * 31 + 15
+    assert spread[15, 17] / spread[15, 15] == pytest.approx(2.718 ** (-4 / 8), rel=1e-3)
+
+
+def test_shown_is_the_deciding_method_where_it_is_local() -> None:
+    assert shown({"patches": 1, "damage": 2}, "damage") == 2
+    assert shown({"patches": 1, "damage": 2}, "knn") == 1
