@@ -76,7 +76,7 @@ def run(split: Split, settings: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Per tuning and method: AUROC averaged over classes for each seed, then mean, standard deviation and CV over seeds."""
+    """Per tuning and method: AUROC averaged over classes for each seed; mean, standard deviation, CV over seeds."""
     table: dict[str, dict[str, Any]] = {}
     for tuning in sorted({r["tuning"] for r in runs}):
         mine = [r for r in runs if r["tuning"] == tuning]
