@@ -19,9 +19,15 @@ from attractor.tasks.scorer import shown
 
 
 def evaluate(
-    detector: AnomalyDetector, labelled: LabelledSource, title: str, *, method: str | None = None, bootstrap: int = 1000
+    detector: AnomalyDetector,
+    labelled: LabelledSource,
+    title: str,
+    *,
+    method: str | None = None,
+    bootstrap: int = 1000,
+    examples: bool = True,
 ) -> Evaluation:
-    """Evaluate ``detector`` on labelled images; pixel metrics where there are masks.
+    """Evaluate ``detector`` on labelled images; pixel metrics where there are masks, ``examples`` for a report.
 
     Raises :class:`InputError` when all readable images are of one class.
     """
@@ -50,7 +56,7 @@ def evaluate(
         false_alarm_rate=detector.false_alarm_rate,
         metrics=metrics,
         pixel_metrics=pixels,
-        examples=[_example(detector, labelled, result, place) for place in _worth_showing(result, labels)],
+        examples=[_example(detector, labelled, result, i) for i in _worth_showing(result, labels)] if examples else [],
         heat_limits=result.heat_limits,
         unreadable=[(error.path, error.reason) for error in result.unreadable],
         notes=notes,
