@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -67,18 +70,21 @@ class LevelsMethod(Method):
 
     def update(self, features: Features) -> None:
         """Take in the features of normal views."""
-        for gaussian, values in zip(self.gaussians, features.levels.unbind(1), strict=True):
+        for gaussian, values in self.each(features):
             gaussian.update(values)
 
     def finish(self) -> None:
         """End the fit."""
         for gaussian in self.gaussians:
-            gaussian.finish()
+            cast(LatentGaussian, gaussian).finish()
 
     def forward(self, features: Features) -> Tensor:
         """``(V,)``."""
-        pairs = zip(self.gaussians, features.levels.unbind(1), strict=True)
-        return geometric_mean([gaussian.score(values) for gaussian, values in pairs])
+        return geometric_mean([gaussian.score(values) for gaussian, values in self.each(features)])
+
+    def each(self, features: Features) -> Iterator[tuple[LatentGaussian, Tensor]]:
+        """Every block's Gaussian with what it is about, ``(V, 2 D)``."""
+        return zip(cast(list[LatentGaussian], self.gaussians), features.levels.unbind(1), strict=True)
 
 
 class NeighboursMethod(Method):

@@ -68,9 +68,8 @@ class AnomalyDetector:
     ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
-    are kept beside it. By default ``"damage"`` when tuned to find it, else ``"patches"`` of tiles, else
-    ``"combined"``. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
-    instead of the whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as
+    are kept beside it. By default ``"damage"`` when tuned to find it, else ``"combined"``. ``tiles``: look at
+    overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as
     published, or to find simulated ``"damage"``, which offers the method of that name; ``epochs`` of it, by default
     its own number. ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the
     normal images kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the
@@ -123,7 +122,7 @@ class AnomalyDetector:
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
         scorer = ImageScorer(model, viewing, damage=self.tuning == "damage").to(model.cls_token.device)
-        self.method_ = check_method(self.method or self._default_method(), scorer.names)
+        self.method_ = check_method(self.method or ("damage" if self.tuning == "damage" else "combined"), scorer.names)
         self.unreadable_: list[UnreadableImage] = []
         fitting, held_out = self._split(source)
         if self.tuning != "none":
@@ -139,11 +138,6 @@ class AnomalyDetector:
         self.scorer_ = scorer.eval()
         self._calibrate(held_out)
         return self
-
-    def _default_method(self) -> str:
-        if self.tuning == "damage":
-            return "damage"
-        return "patches" if self.tiles else "combined"
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
@@ -320,7 +314,7 @@ class AnomalyDetector:
             model = Selyne(SelyneConfig.from_dict(config["model"]))
             viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
             scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
-            detector.method_ = check_method(detector.method, scorer.names)
+            detector.method_ = check_method(str(detector.method), scorer.names)
             detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
             detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
             detector.split_ = calibration["split"]
