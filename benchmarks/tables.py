@@ -49,7 +49,9 @@ def table(result: dict[str, Any]) -> str:
         if any(cells):
             lines.append(f"| {pixel}, of the deciding score's heat | " + " | ".join(cells) + " |")
     baseline = f"{result['baseline_pixel_knn_mean']:.3f}"
-    lines.append("| baseline: 5 nearest neighbours on 32 x 32 grey pixels | " + " | ".join([baseline] * len(tunings)) + " |")
+    lines.append(
+        "| baseline: 5 nearest neighbours on 32 x 32 grey pixels | " + " | ".join([baseline] * len(tunings)) + " |"
+    )
     return "\n".join(lines)
 
 

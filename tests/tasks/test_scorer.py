@@ -74,4 +74,5 @@ def test_smoothing_keeps_a_constant_and_spreads_a_point() -> None:
 
 def test_shown_is_the_deciding_method_where_it_is_local() -> None:
     assert shown({"patches": 1, "damage": 2}, "damage") == 2
-    assert shown({"patches": 1, "damage": 2}, "knn") == 1
+    assert shown({"patches": 1, "damage": 2}, "knn") == 2
+    assert shown({"patches": 1}, "knn") == 1

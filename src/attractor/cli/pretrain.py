@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def pretrain(
     from attractor.training.loop import seed_everything, train
     from attractor.training.pretrain import Pretraining
 
+    logging.getLogger("attractor.training").setLevel(logging.INFO)  # a line an epoch: runs take hours
     settings = read_recipe(recipe)
     if (output / "checkpoint.pt").exists() and not resume:
         raise InputError(f"{output} holds a run already; add --resume to go on with it, or choose another folder")

@@ -69,11 +69,12 @@ class AnomalyDetector:
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
     are kept beside it. By default ``"damage"`` when tuned to find it, else ``"combined"``. ``tiles``: look at
-    overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the whole image made small. ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as
-    published, or to find simulated ``"damage"``, which offers the method of that name; ``epochs`` of it, by default
-    its own number. ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the
-    normal images kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the
-    false-alarm rate needs them.
+    overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the whole image made small.
+    ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or to find simulated
+    ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
+    ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
+    kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
+    needs them.
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``method_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
