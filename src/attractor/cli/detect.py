@@ -27,7 +27,7 @@ def fit(
     good_dir: Path = typer.Argument(help="Folder of normal images, at any depth.", show_default=False),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the detector to.", show_default=False),
     model: str = typer.Option("selyne-tiny", help="Encoder: a shipped name, or a folder `attractor pretrain` wrote."),
-    method: str | None = typer.Option(None, help="Score that decides; the others are kept beside it."),
+    method: str = typer.Option("combined", help="Score that decides; the others are kept beside it."),
     tiles: bool = typer.Option(False, help="Look at overlapping tiles, for small defects in large images."),
     resolution: int = typer.Option(256, min=64, help="Longer side, in pixels, at which tiles are cut."),
     tuning: str = typer.Option("none", help="Fine-tune the encoder first: none, one-class (published) or damage."),
@@ -59,9 +59,9 @@ def fit(
     if scratch.exists():
         scratch.rmdir()
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
-    calibrator = detector.calibrators_[detector.method_]
+    calibrator = detector.calibrators_[detector.method]
     rate = f"{calibrator.achievable_rate:.2%} of normal images"
-    print(f"{output}: {detector.method_} flags scores above {calibrator.threshold:.6g}, {rate}")
+    print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate}")
 
 
 @app.command()

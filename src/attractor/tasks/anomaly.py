@@ -68,15 +68,15 @@ class AnomalyDetector:
     ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
-    are kept beside it. By default ``"damage"`` when tuned to find it, else ``"combined"``. ``tiles``: look at
-    overlapping tiles of images up to ``resolution`` pixels, for small defects, instead of the whole image made small.
+    are kept beside it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
+    instead of the whole image made small.
     ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or to find simulated
     ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
     ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
     kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
     needs them.
 
-    Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``method_``, ``calibrators_``,
+    Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 
@@ -84,7 +84,7 @@ class AnomalyDetector:
         self,
         model: str | PathLike[str] | Selyne = "selyne-tiny",
         *,
-        method: str | None = None,
+        method: str = "combined",
         tiles: bool = False,
         resolution: int = 256,
         tuning: str = "none",
@@ -123,7 +123,7 @@ class AnomalyDetector:
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
         scorer = ImageScorer(model, viewing, damage=self.tuning == "damage").to(model.cls_token.device)
-        self.method_ = check_method(self.method or ("damage" if self.tuning == "damage" else "combined"), scorer.names)
+        check_method(self.method, scorer.names)
         self.unreadable_: list[UnreadableImage] = []
         fitting, held_out = self._split(source)
         if self.tuning != "none":
@@ -202,7 +202,7 @@ class AnomalyDetector:
             for name, values in scores.items()
         }
         self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
-        if warning := self.calibrators_[self.method_].warning:
+        if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
 
     @staticmethod
@@ -217,7 +217,7 @@ class AnomalyDetector:
     def score_images(self, images: Any, *, method: str | None = None, heats: bool = False) -> ImageScores:
         """Raw scores by every method, p-values and decisions of one; unreadable files are listed, never scored."""
         self._check_fitted()
-        method = check_method(method or self.method_, self.scorer_.names)
+        method = check_method(method or self.method, self.scorer_.names)
         source = as_source(images, self.scorer_.model.config.channels)
         unreadable: list[UnreadableImage] = []
         indices: list[int] = []
@@ -296,7 +296,7 @@ class AnomalyDetector:
                 "format": FORMAT,
                 "task": "AnomalyDetector",
                 "detector": settings
-                | {"method": self.method_, "false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
+                | {"method": self.method, "false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
                 "model": self.scorer_.model.config.to_dict(),
             },
         )
@@ -315,7 +315,7 @@ class AnomalyDetector:
             model = Selyne(SelyneConfig.from_dict(config["model"]))
             viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
             scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
-            detector.method_ = check_method(str(detector.method), scorer.names)
+            check_method(detector.method, scorer.names)
             detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
             detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
             detector.split_ = calibration["split"]

@@ -79,8 +79,8 @@ class ImageScorer(nn.Module):
 
 
 def shown(local: dict[str, T], method: str) -> T:
-    """What belongs to the method that decides, where that is local; else to ``patches``."""
-    return local.get(method, local["patches"])
+    """What belongs to the method that decides, where that is local; else to ``damage`` or, untrained, ``patches``."""
+    return local.get(method, local.get("damage", local["patches"]))
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:
