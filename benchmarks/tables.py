@@ -24,10 +24,10 @@ def block(results: Path) -> str:
     parts = [
         "## Results",
         f"Encoder: `selyne-tiny`, pretrained for {pretraining['hours']:.1f} hours on one CPU core on "
-        f"{pretraining['train_images']:,} images of Tiny ImageNet (validation accuracy "
-        f"{100 * pretraining['val_accuracy']:.1f} %; `recipes/selyne-tiny.yaml`). AUROC, mean ± standard deviation over "
-        "the seeds, of every score: also where the published one (`mahalanobis` after one-class tuning) loses. Made by "
-        "`benchmarks/detection.py`; the files are in `results/`.",
+        f"{pretraining['train_images']:,} images of Tiny ImageNet (accuracy on its validation images "
+        f"{100 * pretraining['val_accuracy']:.1f} %; `recipes/selyne-tiny.yaml`). AUROC, mean ± standard deviation "
+        "over the seeds, of every score: also where the published one (`mahalanobis` after one-class tuning) loses. "
+        "Made by `benchmarks/detection.py`; the files are in `results/`.",
     ]
     parts += [table(read_json(results / f"detect-{name}.json")) for name in TITLES]
     return "\n\n".join(parts)
