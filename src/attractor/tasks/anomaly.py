@@ -224,7 +224,7 @@ class AnomalyDetector:
         scores: dict[str, list[Tensor]] = {name: [torch.zeros(0, dtype=torch.float64)] for name in self.scorer_.names}
         maps: list[np.ndarray] = []
         for canvases, views in self._views(source, self.scorer_.viewing, "scoring", unreadable):
-            batch, heat = self.scorer_(canvases, views)
+            batch, heat = self.scorer_(canvases, views, heats)
             indices += [canvas.index for canvas in canvases]
             for name, values in batch.items():
                 scores[name].append(values)

@@ -57,20 +57,23 @@ class ImageScorer(nn.Module):
         return list(self.methods.values())  # type: ignore[arg-type]
 
     @torch.inference_mode()
-    def forward(self, canvases: list[Canvas], views: Tensor) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-        """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
+    def forward(
+        self, canvases: list[Canvas], views: Tensor, heats: bool = True
+    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+        """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image, if asked."""
         features = self.features(views)
         counts = [len(canvas.origins) for canvas in canvases]
         views_scored = {name: method(features).cpu() for name, method in self.methods.items()}
         views_scored["combined"] = geometric_mean([views_scored[name] for name in COMBINED])
-        scores, heats = {}, {}
+        scores, maps = {}, {}
         for name, scored in views_scored.items():
             values = scored.split(counts)
             if scored.ndim == 2:
-                values = [self.stitched(maps, canvas) for maps, canvas in zip(values, canvases, strict=True)]
-                heats[name] = [smooth(v, SMOOTHING) for v in values]
+                values = [self.stitched(v, canvas) for v, canvas in zip(values, canvases, strict=True)]
+                if heats:
+                    maps[name] = [smooth(v.float(), SMOOTHING) for v in values]
             scores[name] = torch.stack([v.max() for v in values])
-        return scores, heats
+        return scores, maps
 
     def stitched(self, maps: Tensor, canvas: Canvas) -> Tensor:
         """Map ``(H, W)`` of an image as looked at, from the patch scores ``(V, N)`` of its views."""
