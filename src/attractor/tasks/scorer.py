@@ -60,7 +60,7 @@ class ImageScorer(nn.Module):
     def forward(
         self, canvases: list[Canvas], views: Tensor, heats: bool = True
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-        """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image, if asked."""
+        """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         features = self.features(views)
         counts = [len(canvas.origins) for canvas in canvases]
         views_scored = {name: method(features).cpu() for name, method in self.methods.items()}
