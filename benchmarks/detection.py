@@ -9,7 +9,6 @@ extracted by you); each run fits on normal images only and is evaluated once.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,16 +104,13 @@ def main() -> None:
     parser.add_argument("--model", default="selyne-tiny")
     parser.add_argument("--tuning", nargs="+", default=["none"])
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--method")
     parser.add_argument("--tiles", action="store_true")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     output = arguments.output or Path(__file__).parents[1] / "results" / f"detect-{arguments.name}.json"
     settings = {"model": arguments.model, "tiles": arguments.tiles, "epochs": arguments.epochs}
-    if arguments.method:
-        settings["method"] = arguments.method
-    result = read_json(output) if output.exists() else {"runs": [], "baseline_pixel_knn": {}}
+    result = read_json(output) if output.exists() else {"runs": [], "baseline_pixel_knn": {}, **provenance()}
     done = {(r["tuning"], r["seed"], r["normal"]) for r in result["runs"]}
     for tuning in arguments.tuning:
         for seed in arguments.seeds:
@@ -124,23 +120,28 @@ def main() -> None:
                 result["runs"].append(run(split, {**settings, "tuning": tuning}, seed))
                 if split[0] not in result["baseline_pixel_knn"]:
                     result["baseline_pixel_knn"][split[0]] = pixel_neighbours(split[1], split[2])
+                result |= provenance()
                 write_json(output, describe(arguments.name, settings, result))
+    write_json(output, describe(arguments.name, settings, result))
     print(output)
 
 
 def describe(name: str, settings: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     """The results file: summary first, then every run."""
-    return {
+    summary = summarise(result["runs"])
+    seeds = sorted({r["seed"] for r in result["runs"]})
+    tiles = "--tiles " if settings["tiles"] else ""
+    command = f"python benchmarks/detection.py {name} --data DIR {tiles}--tuning {' '.join(summary)} --seeds "
+    head = {
         "name": name,
         "protocol": SETS[name].__doc__,
         "caution": CAUTIONS[name],
-        "command": " ".join(["python", "benchmarks/detection.py", *sys.argv[1:]]),
+        "command": command + " ".join(map(str, seeds)),
         "settings": settings,
-        "summary": summarise(result["runs"]),
+        "summary": summary,
         "baseline_pixel_knn_mean": float(np.mean(list(result["baseline_pixel_knn"].values()))),
-        **provenance(),
-        **result,
     }
+    return {**head, **{key: value for key, value in result.items() if key not in head}}
 
 
 if __name__ == "__main__":
