@@ -38,9 +38,19 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be written ({error.strerror}); choose another name") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` and see that a file can be written into it, before the work that is to end there."""
+    with replacing(folder / "probe") as probe:
+        probe.touch()
+    (folder / "probe").unlink()
 
 
 def _umask() -> int:

@@ -140,6 +140,34 @@ def test_a_damaged_detector_is_named(detector, pictures, tmp_path):
         one_line(run("detect", "score", copy, pictures / "test"), name)
 
 
+def test_what_lies_in_the_output_folder_survives(pictures, weights, tmp_path):
+    own = tmp_path / "out" / "tuning" / "thesis.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    arguments = ("detect", "fit", pictures / "train", "-o", tmp_path / "out", "--model", weights)
+    assert run(*arguments, "--tuning", "one-class", "--epochs", 1).returncode == 0
+    assert own.read_text() == "mine"
+    assert not (tmp_path / "out" / "checkpoint.pt").exists()
+    one_line(run(*arguments, "--epochs", 1), "--tuning")
+    (tmp_path / "out" / "checkpoint.pt").write_bytes(b"of a killed run")
+    one_line(run(*arguments, "--tuning", "one-class"), "--resume")
+    one_line(run(*arguments, "--tuning", "one-class", "--resume"), "checkpoint.pt")
+
+
+def test_an_output_that_cannot_be_written_is_noticed_first(pictures, weights, tmp_path):
+    (tmp_path / "file").write_text("x")
+    done = run("detect", "fit", pictures / "train", "-o", tmp_path / "file", "--model", weights)
+    one_line(done, "cannot be written")
+    assert "normal images" not in done.stderr
+
+
+def test_parts_of_two_detectors_do_not_mix(detector, pictures, weights, tmp_path):
+    other = tmp_path / "other"
+    assert run("detect", "fit", pictures / "train", "-o", other, "--model", weights, "--seed", 1).returncode == 0
+    (other / "model.safetensors").write_bytes((detector / "model.safetensors").read_bytes())
+    one_line(run("detect", "score", other, pictures / "test"), "different detectors")
+
+
 def test_a_bad_recipe_is_named(tmp_path):
     recipe = tmp_path / "r.yaml"
     for text, word in (("name: [", "YAML"), ("name: x", "data"), ("name: x\ndata: d\nepochz: 3", "epochz")):

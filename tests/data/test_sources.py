@@ -42,11 +42,13 @@ def test_names_are_paths_as_given(tmp_path, monkeypatch):
     assert as_source("~/in").names == [str(tmp_path / "in" / "x.png")]
 
 
-def test_files_and_folders_mix_and_a_path_counts_once(tmp_path):
+def test_files_and_folders_mix_and_folders_count_a_file_once(tmp_path):
     one, two = write(tmp_path / "a" / "1.png"), write(tmp_path / "b" / "2.png", STACK[1])
     source = as_source([two, str(tmp_path), one, tmp_path / "b" / ".." / "b" / "2.png"])
-    assert relative(source, tmp_path) == ["b/2.png", "a/1.png"]
+    assert relative(source, tmp_path) == ["b/2.png", "a/1.png", "a/1.png", "b/../b/2.png"]
     assert np.array_equal(source.read(0), STACK[1])
+    assert len(as_source([str(tmp_path), tmp_path / "a"])) == 2
+    assert len(as_source([one, two, one])) == 3  # a result for every file named, in its place
     assert as_source(str(one)).names == [str(one)]
 
 

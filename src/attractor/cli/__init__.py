@@ -13,6 +13,8 @@ from attractor.cli import demo, detect, inspect, pretrain
 from attractor.console import stderr
 from attractor.errors import InputError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -47,8 +49,10 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(error, " ".join(str(error).split()), 2)
-    except KeyboardInterrupt as error:
-        _fail(error, "interrupted; what was already written is whole", 1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer's, which has caught the KeyboardInterrupt
+            _fail(end, "interrupted; what was already written is whole, and --resume goes on where there is one", 1)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

@@ -11,7 +11,7 @@ from attractor.console import stderr
 
 def demo(
     output: Path = typer.Option(Path("demo"), "--output", "-o", help="Folder for pictures, detector and report."),
-    seed: int = typer.Option(0, help="Seed of the pictures and the split."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the pictures and the split."),
 ) -> None:
     """Find damaged gravel in two minutes: no network, no GPU, nothing to prepare."""
     from attractor.cli.detect import print_evaluation

@@ -10,7 +10,7 @@ import typer
 from attractor.cli.output import print_json, report_unreadable
 from attractor.console import stderr
 from attractor.errors import InputError
-from attractor.files import csv_text, write_text
+from attractor.files import csv_text, require_writable, write_text
 
 if TYPE_CHECKING:
     from attractor.tasks.anomaly import ImageScores
@@ -34,7 +34,7 @@ def fit(
     epochs: int | None = typer.Option(None, min=1, help="Epochs of fine-tuning, if not the objective's own default."),
     false_alarm_rate: float = typer.Option(0.01, help="Share of normal images that may be flagged."),
     calibration: float = typer.Option(0.2, min=0.01, max=0.9, help="Share of the images kept for calibration."),
-    seed: int = typer.Option(0, help="Seed of the split and of fine-tuning."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the split and of fine-tuning."),
     resume: bool = typer.Option(False, help="Go on with an interrupted fine-tuning."),
 ) -> None:
     """Learn what is normal from a folder of normal images alone."""
@@ -51,13 +51,15 @@ def fit(
         calibration=calibration,
         seed=seed,
     )
-    scratch = output / "tuning"
-    detector.fit(good_dir, checkpoint=scratch, resume=resume)
+    if tuning == "none" and (epochs or resume):
+        raise InputError("--epochs and --resume are about fine-tuning; add --tuning one-class or --tuning damage")
+    require_writable(output)
+    checkpoint = output / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise InputError(f"{checkpoint} is of an interrupted fine-tuning; add --resume to go on, or remove it")
+    detector.fit(good_dir, checkpoint=output, resume=resume)
     detector.save(output)
-    for left in scratch.glob("*"):
-        left.unlink()
-    if scratch.exists():
-        scratch.rmdir()
+    checkpoint.unlink(missing_ok=True)
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
     calibrator = detector.calibrators_[detector.method]
     rate = f"{calibrator.achievable_rate:.2%} of normal images"
@@ -128,7 +130,7 @@ def evaluate(
     normal: str | None = typer.Option(None, help="Name of the normal class, if it has no usual one."),
     method: str | None = METHOD,
     report: Path | None = typer.Option(None, help="Write pictures and one HTML page into this folder."),
-    bootstrap: int = typer.Option(1000, min=0, help="Resamples of the 95 % interval."),
+    bootstrap: int = typer.Option(1000, min=1, help="Resamples of the 95 % interval."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Measure a detector on labelled images."""
@@ -136,6 +138,8 @@ def evaluate(
     from attractor.tasks import AnomalyDetector
     from attractor.tasks import evaluate as evaluate_detector
 
+    if report:
+        require_writable(report)
     detector = AnomalyDetector.load(model_dir)
     labelled = labelled_folder(test_dir, normal)
     evaluation = evaluate_detector(detector, labelled, test_dir.resolve().name, method=method, bootstrap=bootstrap)

@@ -10,7 +10,7 @@ import typer
 
 from attractor.console import stderr
 from attractor.errors import InputError
-from attractor.files import write_json
+from attractor.files import require_writable, write_json
 
 if TYPE_CHECKING:
     from attractor.training.pretrain import PretrainRecipe
@@ -32,6 +32,7 @@ def pretrain(
     settings = read_recipe(recipe)
     if (output / "checkpoint.pt").exists() and not resume:
         raise InputError(f"{output} holds a run already; add --resume to go on with it, or choose another folder")
+    require_writable(output)
     root = str(data or settings.data)
     size, channels = settings.config(1).image_size, settings.config(1).channels
     train_set = load_classes(root, settings.train_split, size, channels)

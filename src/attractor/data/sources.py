@@ -60,7 +60,8 @@ def as_source(images: Any, channels: int = 3) -> ImageSource:
 
     Takes a folder (searched to any depth, sorted), a file, a list of both, an array or tensor ``(N, H, W)``,
     ``(N, H, W, C)`` or ``(N, C, H, W)``, or a list of them of any sizes without the ``N``. Values are uint8,
-    uint16, or floating in [0, 1]. A path met twice counts once. Raises :class:`InputError`.
+    uint16, or floating in [0, 1]. What
+    folders hold counts once; a file named twice counts twice. Raises :class:`InputError`.
     """
     if isinstance(images, ImageSource):
         return replace(images, channels=channels)
@@ -101,16 +102,19 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _from_paths(paths: Sequence[str | PathLike[str]], channels: int) -> ImageSource:
-    found: dict[str, Path] = {}
+    found: list[Path] = []
+    seen: set[str] = set()
     for given in paths:
         path = Path(given).expanduser()
         images = find_images(path) if path.is_dir() else [path]
         if not images:
             looked_for = " ".join(sorted(EXTENSIONS))
             raise InputError(f"{path}: no images in this folder; looked at any depth for {looked_for}")
-        for image in images:
-            found.setdefault(os.path.abspath(image), image)  # noqa: PTH100 (resolve() would follow links)
-    return ImageSource([str(p) for p in found.values()], list(found.values()), channels)
+        if path.is_dir():  # a file that is named keeps its place, however often it is named
+            images = [image for image in images if os.path.abspath(image) not in seen]  # noqa: PTH100
+        seen.update(os.path.abspath(image) for image in images)  # noqa: PTH100 (resolve() would follow links)
+        found += images
+    return ImageSource([str(path) for path in found], list(found), channels)
 
 
 def _from_arrays(arrays: Sequence[np.ndarray], channels: int) -> ImageSource:

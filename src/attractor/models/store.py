@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
@@ -58,6 +60,13 @@ def _load_config(path: Path) -> SelyneConfig:
         return SelyneConfig.from_dict(sizes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def fingerprint(tensors: Iterable[Tensor]) -> str:
+    """A digest of tensors' contents, whatever device they are on and in whatever order they come."""
+    contents = (t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data for t in tensors)
+    digests = sorted(blake2b(content).hexdigest() for content in contents)
+    return blake2b("".join(digests).encode(), digest_size=16).hexdigest()
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -25,7 +26,7 @@ from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig, preset
-from attractor.models.store import load_tensors, load_weights, pretrained, save_tensors
+from attractor.models.store import fingerprint, load_tensors, load_weights, pretrained, save_tensors
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.scorer import ImageScorer, shown
@@ -62,7 +63,7 @@ class ImageScores:
     heat_limits: tuple[float, float]
 
 
-class AnomalyDetector:
+class AnomalyDetector(BaseEstimator):
     """Finds the odd images: a SELYNE encoder, scores fitted on its features, decisions at a false-alarm rate.
 
     ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
@@ -115,9 +116,7 @@ class AnomalyDetector:
         Unreadable files are left out and listed in ``unreadable_``. ``checkpoint`` is a folder in which fine-tuning is
         checkpointed and from which ``resume`` continues. Raises :class:`InputError` for fewer than 10 images.
         """
-        ConformalCalibrator(self.false_alarm_rate)  # refuses a bad rate before any work is done
-        if self.tuning not in ("none", *TUNINGS):
-            raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
+        self._check_settings()
         torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage head
         model = self._make_model()
         source = as_source(images, model.config.channels)
@@ -131,14 +130,24 @@ class AnomalyDetector:
         for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(views)
         readable = len(fitting) - len(self.unreadable_)
-        if readable < 2:
-            raise InputError(
-                f"{readable} readable images in {_place(source)}; the first that is not: {self.unreadable_[0]}"
-            )
+        if readable < SMALLEST // 2:
+            raise InputError(f"{readable} readable images to fit on in {_place(source)}; {self.unreadable_[0]}")
         scorer.finish()
         self.scorer_ = scorer.eval()
         self._calibrate(held_out)
         return self
+
+    def _check_settings(self) -> None:
+        """Refuse what cannot work before any work is done."""
+        ConformalCalibrator(self.false_alarm_rate)
+        if self.tuning not in ("none", *TUNINGS):
+            raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
+        if not 0 < self.calibration <= 0.9:
+            raise InputError(f"calibration is {self.calibration}; give a share above 0 and up to 0.9")
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"epochs is {self.epochs}; give 1 or more, or None")
+        if self.resolution < 1 or not 0 <= self.seed < 2**32:
+            raise InputError(f"resolution {self.resolution} or seed {self.seed} is out of range; give 64, 0 or more")
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
@@ -155,7 +164,7 @@ class AnomalyDetector:
         if n < SMALLEST:
             raise InputError(f"{n} image{'s' * (n != 1)} in {_place(source)}; give {SMALLEST} or more normal images")
         wanted = max(self.calibration * n, math.ceil(1 / self.false_alarm_rate) - 1)
-        held_out = max(1, round(min(wanted, max(self.calibration, 1 / 3) * n)))
+        held_out = min(n - SMALLEST // 2, max(1, round(min(wanted, max(self.calibration, 1 / 3) * n))))
         order = np.random.default_rng(self.seed).permutation(n)
         self.split_ = {"fitting": n - held_out, "calibration": held_out, "seed": self.seed}
         stderr.print(f"{n} normal images: {n - held_out} for fitting, {held_out} for calibration (seed {self.seed})")
@@ -170,9 +179,10 @@ class AnomalyDetector:
         scorer.eval()
 
     def _one_class(self, scorer: ImageScorer, source: ImageSource) -> Objective:
-        views = torch.cat([views for _, views in self._views(source, scorer.viewing, "reading", [])])
-        if len(views) < 2:
-            raise InputError(f"fine-tuning needs 2 readable images or more, {_place(source)} has {len(views)}")
+        batches = [views for _, views in self._views(source, scorer.viewing, "reading", [])]
+        if not batches:
+            raise InputError(f"none of the {len(source)} images in {_place(source)} can be read; give readable ones")
+        views = torch.cat(batches)
         generator = torch.Generator().manual_seed(self.seed)
         return OneClass(scorer.model, views[torch.randperm(len(views), generator=generator)[:TUNING_VIEWS]])
 
@@ -181,6 +191,8 @@ class AnomalyDetector:
         for i in np.random.default_rng(self.seed).permutation(len(source))[:TUNING_IMAGES]:
             with contextlib.suppress(UnreadableImage):  # the fit, which reads every image, lists it
                 images.append(torch.from_numpy(read_canvas(source, i, scorer.viewing)[0].transpose(2, 0, 1).copy()))
+        if not images:
+            raise InputError(f"none of the {len(source)} images in {_place(source)} can be read; give readable ones")
         return DamageSpotting(scorer.model, scorer.methods["damage"].get_submodule("head"), images)
 
     def _calibrate(self, held_out: ImageSource) -> None:
@@ -280,13 +292,16 @@ class AnomalyDetector:
         """Write ``config.json``, ``model.safetensors`` (every weight it scores with) and ``calibration.json``."""
         self._check_fitted()
         folder = Path(folder).expanduser()
-        save_tensors(folder / "model.safetensors", self.scorer_.state_dict())
+        tensors = self.scorer_.state_dict()
+        identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
+        save_tensors(folder / "model.safetensors", tensors)
         write_json(
             folder / "calibration.json",
             {
                 "methods": {name: c.to_json() for name, c in self.calibrators_.items()},
                 "heat_limits": self.heat_limits_,
                 "split": self.split_,
+                "weights": identity,
             },
         )
         settings = {name: getattr(self, name) for name in ("tiles", "resolution", "tuning", "epochs", "seed")}
@@ -295,6 +310,7 @@ class AnomalyDetector:
             {
                 "format": FORMAT,
                 "task": "AnomalyDetector",
+                "weights": identity,
                 "detector": settings
                 | {"method": self.method, "false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
                 "model": self.scorer_.model.config.to_dict(),
@@ -319,9 +335,17 @@ class AnomalyDetector:
             detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
             detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
             detector.split_ = calibration["split"]
-        except (KeyError, TypeError, AttributeError) as error:
+            detector._check_settings()
+        except InputError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
-        load_weights(scorer, load_tensors(folder / "model.safetensors"), str(folder / "model.safetensors"))
+        if set(detector.calibrators_) != set(scorer.names):
+            raise InputError(f"{folder / 'calibration.json'} is not about this detector's scores; fit it again")
+        tensors = load_tensors(folder / "model.safetensors")
+        if not fingerprint(tensors.values()) == config.get("weights") == calibration.get("weights"):
+            raise InputError(f"{folder} holds parts of different detectors (an interrupted save?); fit it again")
+        load_weights(scorer, tensors, str(folder / "model.safetensors"))
         detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         return detector
 

@@ -40,7 +40,13 @@ def evaluate(
         name: image_metrics(labels, scores, detector.calibrators_[name].is_anomalous(scores), bootstrap)
         for name, scores in result.scores.items()
     }
-    pixels, notes = _pixels(result, labelled) if masked else (None, [])
+    pixels: dict[str, float] | None = None
+    notes: list[str] = []
+    if masked:
+        try:
+            pixels, notes = _pixels(result, labelled)
+        except InputError as error:  # a bad mask must not cost the image metrics
+            notes = [f"no pixel metrics: {error}"]
     calibrator = detector.calibrators_[result.method]
     if calibrator.warning:
         notes.append(calibrator.warning)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attractor.models import Selyne
 from attractor.models.features import patch_tokens
+from attractor.models.store import fingerprint
 from attractor.training.damage import log_uniform, simulate_damage
 from attractor.training.loop import Objective, Schedule
 
@@ -37,7 +38,7 @@ class DamageSpotting(Objective):
         for image in images:
             model.require_fit(image[None, :, : self.size[0], : self.size[1]])
         self.examples = VIEWS if images else 0
-        self.settings = {"images": len(images)}
+        self.settings = {"images": fingerprint(images), "model": fingerprint(model.parameters())}
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of as many random views as there are indices; example ``i`` is of image ``i`` modulo their number."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attractor.models import Selyne
+from attractor.models.store import fingerprint
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import LightViews
 from attractor.training.loop import Objective, Schedule
@@ -49,6 +50,7 @@ class OneClass(Objective):
         self.model = model
         self.teacher = copy.deepcopy(model).eval().requires_grad_(False)
         self.images, self.examples = images, len(images)
+        self.settings = {"images": fingerprint([images]), "model": fingerprint(model.parameters())}
         self.views = LightViews(model.config.image_size)
 
     def train(self, mode: bool = True) -> OneClass:
