@@ -156,3 +156,10 @@ def test_pretrained_takes_a_folder_and_refuses_what_is_none(folder: Path) -> Non
 
 def test_weights_that_do_not_ship_are_named() -> None:
     one_line(lambda: pretrained("selyne-base"), "selyne-base")
+
+
+def test_a_config_of_another_size_fills_no_memory(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["model"] |= {"dim": 120_000, "heads": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    one_line(lambda: load_model(folder), "model.safetensors", "120000")

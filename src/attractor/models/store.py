@@ -45,10 +45,22 @@ def save_model(model: Selyne, folder: Path, dtype: torch.dtype | None = None) ->
 
 def load_model(folder: Path) -> Selyne:
     """Read what :func:`save_model` wrote, in float32 and evaluation mode."""
-    model = Selyne(_load_config(folder / "config.json"))
-    weights = folder / "model.safetensors"
-    load_weights(model, load_tensors(weights), str(weights))
+    config, weights = _load_config(folder / "config.json"), folder / "model.safetensors"
+    tensors = load_tensors(weights)
+    model = build(config, tensors, str(weights))
+    load_weights(model, tensors, str(weights))
     return model.eval()
+
+
+def build(config: SelyneConfig, tensors: dict[str, Tensor], source: str, prefix: str = "") -> Selyne:
+    """A model of these sizes, once the tensors are known to have them: a foreign config must not fill the memory."""
+    with torch.device("meta"):
+        expected = {prefix + name: t.shape for name, t in Selyne(config).state_dict().items()}
+    for name, shape in expected.items():
+        if name in tensors and tensors[name].shape != shape:
+            found = tuple(tensors[name].shape)
+            raise InputError(f"{source} does not fit this model: {name} has shape {found}, not {tuple(shape)}")
+    return Selyne(config)
 
 
 def _load_config(path: Path) -> SelyneConfig:

@@ -26,7 +26,7 @@ from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig, preset
-from attractor.models.store import fingerprint, load_tensors, load_weights, pretrained, save_tensors
+from attractor.models.store import build, fingerprint, load_tensors, load_weights, pretrained, save_tensors
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.scorer import ImageScorer, shown
@@ -326,9 +326,11 @@ class AnomalyDetector(BaseEstimator):
         if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("AnomalyDetector", FORMAT):
             raise InputError(f"{folder / 'config.json'} is not an AnomalyDetector of format {FORMAT}; fit it again")
         calibration = read_json(folder / "calibration.json")
+        weights = folder / "model.safetensors"
+        tensors = load_tensors(weights)
         try:
             detector = cls(**config["detector"])
-            model = Selyne(SelyneConfig.from_dict(config["model"]))
+            model = build(SelyneConfig.from_dict(config["model"]), tensors, str(weights), "model.")
             viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
             scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
             check_method(detector.method, scorer.names)
@@ -342,10 +344,9 @@ class AnomalyDetector(BaseEstimator):
             raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
         if set(detector.calibrators_) != set(scorer.names):
             raise InputError(f"{folder / 'calibration.json'} is not about this detector's scores; fit it again")
-        tensors = load_tensors(folder / "model.safetensors")
         if not fingerprint(tensors.values()) == config.get("weights") == calibration.get("weights"):
             raise InputError(f"{folder} holds parts of different detectors (an interrupted save?); fit it again")
-        load_weights(scorer, tensors, str(folder / "model.safetensors"))
+        load_weights(scorer, tensors, str(weights))
         detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         return detector
 
