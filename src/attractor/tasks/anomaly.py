@@ -24,17 +24,16 @@ from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
 from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
-from attractor.files import read_json, write_json
-from attractor.models import Selyne, SelyneConfig, preset
-from attractor.models.store import build, fingerprint, load_tensors, load_weights, pretrained, save_tensors
+from attractor.models import Selyne, preset
+from attractor.models.store import pretrained
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
+from attractor.tasks.saved import load_detector, save_detector
 from attractor.tasks.scorer import ImageScorer, shown
 from attractor.training.damaged import DamageSpotting, damage_schedule
 from attractor.training.loop import Objective, train
 from attractor.training.oneclass import OneClass, published_schedule
 
-FORMAT = 1
 SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
 TUNING_VIEWS = 20_000  # views held in memory for one-class fine-tuning; a random choice where there are more
 TUNING_IMAGES = 1_000  # images held in memory for fine-tuning on damage; a random choice where there are more
@@ -291,64 +290,12 @@ class AnomalyDetector(BaseEstimator):
     def save(self, folder: str | PathLike[str]) -> Path:
         """Write ``config.json``, ``model.safetensors`` (every weight it scores with) and ``calibration.json``."""
         self._check_fitted()
-        folder = Path(folder).expanduser()
-        tensors = self.scorer_.state_dict()
-        identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
-        save_tensors(folder / "model.safetensors", tensors)
-        write_json(
-            folder / "calibration.json",
-            {
-                "methods": {name: c.to_json() for name, c in self.calibrators_.items()},
-                "heat_limits": self.heat_limits_,
-                "split": self.split_,
-                "weights": identity,
-            },
-        )
-        settings = {name: getattr(self, name) for name in ("tiles", "resolution", "tuning", "epochs", "seed")}
-        write_json(
-            folder / "config.json",
-            {
-                "format": FORMAT,
-                "task": "AnomalyDetector",
-                "weights": identity,
-                "detector": settings
-                | {"method": self.method, "false_alarm_rate": self.false_alarm_rate, "calibration": self.calibration},
-                "model": self.scorer_.model.config.to_dict(),
-            },
-        )
-        return folder
+        return save_detector(self, Path(folder).expanduser())
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> AnomalyDetector:
         """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        folder = Path(folder).expanduser()
-        config = read_json(folder / "config.json")
-        if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("AnomalyDetector", FORMAT):
-            raise InputError(f"{folder / 'config.json'} is not an AnomalyDetector of format {FORMAT}; fit it again")
-        calibration = read_json(folder / "calibration.json")
-        weights = folder / "model.safetensors"
-        tensors = load_tensors(weights)
-        try:
-            detector = cls(**config["detector"])
-            model = build(SelyneConfig.from_dict(config["model"]), tensors, str(weights), "model.")
-            viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
-            scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
-            check_method(detector.method, scorer.names)
-            detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
-            detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
-            detector.split_ = calibration["split"]
-            detector._check_settings()
-        except InputError:
-            raise
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
-        if set(detector.calibrators_) != set(scorer.names):
-            raise InputError(f"{folder / 'calibration.json'} is not about this detector's scores; fit it again")
-        if not fingerprint(tensors.values()) == config.get("weights") == calibration.get("weights"):
-            raise InputError(f"{folder} holds parts of different detectors (an interrupted save?); fit it again")
-        load_weights(scorer, tensors, str(weights))
-        detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        return detector
+        return load_detector(cls, Path(folder).expanduser())
 
 
 def _colour_scale(heat: np.ndarray) -> tuple[float, float]:
