@@ -52,6 +52,20 @@ def test_files_and_folders_mix_and_folders_count_a_file_once(tmp_path):
     assert as_source(str(one)).names == [str(one)]
 
 
+def test_files_without_an_images_extension_are_counted(tmp_path, capsys):
+    write(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("x")
+    assert len(as_source(tmp_path)) == 1
+    assert "1 of 2 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (8, 8, 3)])
+def test_one_image_is_not_taken_for_three(shape):
+    for images in (np.zeros(shape), torch.zeros(shape)):
+        with pytest.raises(InputError, match=r"images\[None\]"):
+            as_source(images)
+
+
 def test_symlink_loops_end(tmp_path):
     write(tmp_path / "a" / "x.png")
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)

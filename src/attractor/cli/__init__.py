@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -45,6 +46,8 @@ def _options(
 
 def main() -> None:
     """Run the command; errors are one line, tracebacks only with ATTRACTOR_DEBUG=1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold what this terminal cannot show
     try:
         app()
     except InputError as error:

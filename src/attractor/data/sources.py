@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from attractor.console import stderr
 from attractor.data.images import (
     EXTENSIONS,
     decode_image,
@@ -84,8 +85,16 @@ def as_source(images: Any, channels: int = 3) -> ImageSource:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Every image below ``folder``, sorted; no hidden files, no other extensions, linked folders once."""
-    return sorted(_walk(folder))
+    """Every image below ``folder``, sorted; hidden files do not count, linked folders count once.
+
+    How many files have the extension of no image, and are left aside, is said once on stderr.
+    """
+    files = sorted(_walk(folder))
+    images = [file for file in files if is_image_name(file)]
+    if images and len(images) < len(files):
+        others = len(files) - len(images)
+        stderr.print(f"{folder}: {others} of {len(files)} files have no image's extension and are left aside")
+    return images
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -97,7 +106,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         real = os.path.realpath(parent)
         folders[:] = [] if real in seen else sorted(f for f in folders if not f.startswith("."))
         if real not in seen:
-            yield from (Path(parent, f) for f in files if is_image_name(f) and not f.startswith("."))
+            yield from (Path(parent, f) for f in files if not f.startswith("."))
         seen.add(real)
 
 
@@ -136,8 +145,9 @@ def _from_arrays(arrays: Sequence[np.ndarray], channels: int) -> ImageSource:
 def _unstack(images: np.ndarray | torch.Tensor) -> list[np.ndarray]:
     """``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)`` to N views ``(H, W)`` or ``(H, W, C)``."""
     array = _channels_last(images, (3, 4))
-    if array.ndim == 3 and array.shape[2] in _CHANNELS:
-        raise InputError(f"an array of shape {array.shape} looks like one image; give images[None]")
+    if array.ndim == 3 and (array.shape[2] in _CHANNELS or array.shape[0] == 3):
+        remedy = "give images[None], or images[..., None] if they are grey"
+        raise InputError(f"an array of shape {array.shape} looks like one image; {remedy}")
     if not len(array):
         raise InputError(f"an array of shape {array.shape} holds no images; give at least one")
     return list(array)

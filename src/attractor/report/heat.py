@@ -19,7 +19,7 @@ def write_heat_maps(
     """Write ``NUMBER_NAME.png`` for every image: the picture in grey under its heat, all on the scale ``limits``."""
     written = []
     for number, (path, heat) in enumerate(zip(paths, heats, strict=True)):
-        target = Path(folder) / f"{number:05d}_{Path(path).stem}.png"
+        target = Path(folder) / f"{number:05d}_{Path(path).stem[:60]}.png"
         picture = overlay(resize(read_image(path), heat.shape), heat, limits)
         with replacing(target) as temporary:
             Image.fromarray(picture).save(temporary)
