@@ -36,11 +36,17 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def golden() -> Callable[[str], dict[str, np.ndarray]]:
+def golden_folder() -> Path:
+    """Return the folder of golden arrays, ``../shared/golden`` seen from the repository."""
+    return _present(SHARED / "golden")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str], dict[str, np.ndarray]]:
     """Return a reader of golden arrays: ``golden("e_selyne_tiny_f64")["x"]``."""
 
     def read(name: str) -> dict[str, np.ndarray]:
-        with np.load(_present(SHARED / "golden") / f"{name}.npz", allow_pickle=False) as arrays:
+        with np.load(request.getfixturevalue("golden_folder") / f"{name}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
     return read

@@ -15,7 +15,6 @@ from attractor.models.selyne import drop_patches
 from attractor.scoring.reconstruction import reconstruction_energy
 from parity import IMPLEMENTATIONS, PRECISIONS, assert_golden, assert_golden_gradients, attention_by, load_golden
 
-PARAMETERS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "e_selyne_full_parameters.txt"
 GOLDEN = SelyneConfig(image_size=(32, 32), dim=64, latent=32, heads=4, depth=2, prototypes=4, classes=20)
 
 
@@ -76,9 +75,9 @@ def test_implementations_agree_with_their_first_gradients() -> None:
         torch.testing.assert_close(explicit, fused, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.skipif(not PARAMETERS.exists(), reason="the published parameter list is absent")
-def test_state_dict_is_the_published_one() -> None:
-    rows = [line.split("\t") for line in PARAMETERS.read_text().splitlines() if line.count("\t") == 2]
+def test_state_dict_is_the_published_one(golden_folder: Path) -> None:
+    listed = (golden_folder / "e_selyne_full_parameters.txt").read_text()
+    rows = [line.split("\t") for line in listed.splitlines() if line.count("\t") == 2]
     published = {name: shape for name, shape, _ in rows}
     with torch.device("meta"):
         ours = {name: str(tuple(t.shape)) for name, t in Selyne(SelyneConfig()).state_dict().items()}
