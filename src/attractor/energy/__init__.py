@@ -1,5 +1,18 @@
 """Energies on tokens: each file is one energy, its equation and its closed form side by side."""
 
+from attractor.energy.attention import EnergyAttention
+from attractor.energy.base import Context, Energy, EnergySum
 from attractor.energy.gloeba import GloebaAttention, Territory
+from attractor.energy.memory import HopfieldMemory
+from attractor.energy.norm import EnergyLayerNorm
 
-__all__ = ["GloebaAttention", "Territory"]
+__all__ = [
+    "Context",
+    "Energy",
+    "EnergyAttention",
+    "EnergyLayerNorm",
+    "EnergySum",
+    "GloebaAttention",
+    "HopfieldMemory",
+    "Territory",
+]

@@ -1,0 +1,38 @@
+"""Fixed step: what is published, and what training unrolls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attractor.dynamics.descend import Landscape
+from attractor.dynamics.trace import Recorder
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """``x <- x + alpha f``, with ``f = -dE/dg``; with ``noise`` a Langevin walk, ``+ sqrt(alpha) noise N(0, I)``."""
+
+    noise: float = 0.0
+    generator: torch.Generator | None = None
+
+    def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
+        """Exactly ``steps`` steps of ``step_size``."""
+        for _ in range(steps):
+            if recorder is None:
+                update = step_size * landscape.force(x)
+            else:
+                energy, force = landscape.evaluate(x)
+                recorder.state(x, energy, force)
+                update = step_size * force
+            if self.noise:
+                kick = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=self.generator)
+                update = update + step_size**0.5 * self.noise * kick
+            if recorder is not None:
+                recorder.step(x.new_full((len(x),), step_size), update)
+            x = x + update
+        if recorder is not None:
+            recorder.state(x, *landscape.evaluate(x))
+        return x

@@ -1,0 +1,122 @@
+"""The contract of every energy: a scalar per sample, its closed-form force, and sums of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attractor.errors import InputError
+
+
+@dataclass(frozen=True)
+class Context:
+    """What surrounds a batch of tokens ``(B, N, D)`` and stays as it is while they move.
+
+    ``tokens``: bool ``(B, N)``, False where there is no token (padding): such a token neither acts nor is acted on.
+    ``pairs``: bool ``(N, N)``, ``(B, N, N)`` or ``(B, H, N, N)``, False where token C (row) must not see B (column).
+    ``weights``: float, shaped like ``pairs``: multiplies the attention score of each pair. A weight of 0 leaves a
+    score of 0, which still counts ``exp(0)``; to remove a pair use ``pairs``.
+    """
+
+    tokens: Tensor | None = None
+    pairs: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and (self.tokens.dtype != torch.bool or self.tokens.ndim != 2):
+            raise InputError(f"tokens must be a bool mask (B, N), not {_what(self.tokens)}")
+        if self.pairs is not None and (self.pairs.dtype != torch.bool or self.pairs.ndim not in (2, 3, 4)):
+            raise InputError(f"pairs must be a bool mask (N, N), (B, N, N) or (B, H, N, N), not {_what(self.pairs)}")
+        if self.weights is not None and (not self.weights.is_floating_point() or self.weights.ndim not in (2, 3, 4)):
+            raise InputError(f"weights must be floats (N, N), (B, N, N) or (B, H, N, N), not {_what(self.weights)}")
+
+    def rows(self, index: Tensor) -> Context:
+        """The context of the samples ``index`` alone."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        shared = {name for name, t in parts.items() if t is None or len(t) == 1 or (name != "tokens" and t.ndim == 2)}
+        return Context(**{name: t if name in shared else t[index] for name, t in parts.items()})
+
+
+def _what(t: Tensor) -> str:
+    return f"{t.dtype} of shape {tuple(t.shape)}"
+
+
+class Energy(nn.Module):
+    """A scalar per sample on tokens ``g (B, N, D)``, and its force in closed form.
+
+    ``energy(g) -> (B,)`` in float32 or better; ``force(g) = -dE/dg``, like ``g``, without autograd and itself
+    differentiable, so that every forward runs under inference_mode, autocast, compile and export. Energies add:
+    ``a + b`` is the energy of both.
+    """
+
+    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``E(g)`` of every sample, ``(B, N, D) -> (B,)``."""
+        raise NotImplementedError
+
+    def force(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``-dE/dg``, ``(B, N, D) -> (B, N, D)``."""
+        raise NotImplementedError
+
+    def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
+        """``E(g)`` and ``-dE/dg`` at once, sharing what they have in common."""
+        return self.energy(g, context), self.force(g, context)
+
+    def parts(self, g: Tensor, context: Context | None = None) -> dict[str, Tensor]:
+        """The energies that this one is the sum of, by class name, each ``(B,)``."""
+        return {type(self).__name__: self.energy(g, context)}
+
+    def forward(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``E(g)``."""
+        return self.energy(g, context)
+
+    def __add__(self, other: Any) -> EnergySum:
+        if not isinstance(other, Energy):
+            return NotImplemented
+        return EnergySum([*_terms(self), *_terms(other)])
+
+
+class EnergySum(Energy):
+    """``E = sum_i E_i``, its force the sum of the forces."""
+
+    def __init__(self, terms: list[Energy]):
+        super().__init__()
+        self.terms = nn.ModuleList(terms)
+
+    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``sum_i E_i(g)``, ``(B, N, D) -> (B,)``."""
+        first, *rest = self.terms
+        return sum((term.energy(g, context) for term in rest), start=first.energy(g, context))
+
+    def force(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""
+        first, *rest = self.terms
+        return sum((term.force(g, context) for term in rest), start=first.force(g, context))
+
+    def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
+        """Energy and force of the sum."""
+        first, *rest = self.terms
+        energy, force = first.evaluate(g, context)
+        for term in rest:
+            e, f = term.evaluate(g, context)
+            energy, force = energy + e, force + f
+        return energy, force
+
+    def parts(self, g: Tensor, context: Context | None = None) -> dict[str, Tensor]:
+        """Every term's energy; two terms of one class are summed under its name."""
+        parts: dict[str, Tensor] = {}
+        for term in self.terms:
+            for name, energy in term.parts(g, context).items():
+                parts[name] = parts[name] + energy if name in parts else energy
+        return parts
+
+
+def _terms(energy: Energy) -> list[Energy]:
+    return list(energy.terms) if isinstance(energy, EnergySum) else [energy]
+
+
+def at_least_float32(t: Tensor) -> Tensor:
+    """``t`` in float32, or as it is when that is more precise: what energies are summed in."""
+    return t.to(torch.promote_types(t.dtype, torch.float32))

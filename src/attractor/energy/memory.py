@@ -1,0 +1,104 @@
+"""Hopfield memory: every token is drawn towards stored patterns."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attractor.energy.base import Context, Energy, at_least_float32
+from attractor.errors import InputError
+
+INIT_STD = 0.02
+ACTIVATIONS = ("relu", "gelu", "power", "softmax")
+
+
+class HopfieldMemory(Energy):
+    r"""Energy of tokens in the field of M memories ``xi_mu``, with overlaps ``h_mu = xi_mu . g_B + b_mu``::
+
+        E = -sum_B G(h_B)      -dE/dg_B = sum_mu xi_mu G'_mu(h_B)
+
+        relu      G = sum_mu relu(h_mu)^2 / 2
+        gelu      G = sum_mu gelu(h_mu)^2 / 2            (tanh form, as published)
+        power     G = sum_mu relu(h_mu)^n / n            (n = ``exponent`` >= 2)
+        softmax   G = logsumexp_mu(beta h_mu) / beta     (beta = 1/sqrt(M) unless given)
+
+    ``xi`` is ``(M, D)``, ``bias`` ``(M,)`` when asked for. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
+    :class:`InputError` on an unknown activation or an exponent below 2.
+    Source: Energy Transformer (Hoover et al. 2023), section 2; softmax from Ramsauer et al. 2021.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        memories: int,
+        *,
+        activation: str = "relu",
+        exponent: float = 3.0,
+        beta: float | None = None,
+        bias: bool = False,
+    ):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
+        if exponent < 2:
+            raise InputError(f"exponent must be 2 or more, not {exponent!r}: below it the force has no derivative at 0")
+        self.activation, self.exponent = activation, exponent
+        self.beta = 1 / math.sqrt(memories) if beta is None else beta
+        self.xi = nn.Parameter(torch.randn(memories, dim) * INIT_STD)
+        self.bias = nn.Parameter(torch.zeros(memories)) if bias else None
+
+    def overlaps(self, g: Tensor) -> Tensor:
+        """``h_mu = xi_mu . g + b_mu`` of every token, ``(B, N, D) -> (B, N, M)``."""
+        return F.linear(g, self.xi, self.bias)
+
+    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``-sum_B G(h_B)``, ``(B, N, D) -> (B,)``."""
+        return self._energy(self.overlaps(g), context)
+
+    def force(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
+        return self._force(g, self.overlaps(g), context)
+
+    def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
+        """Energy and force from one set of overlaps."""
+        h = self.overlaps(g)
+        return self._energy(h, context), self._force(g, h, context)
+
+    def _energy(self, h: Tensor, context: Context | None) -> Tensor:
+        potential = self._potential(at_least_float32(h))  # (B, N)
+        if context is not None and context.tokens is not None:
+            potential = potential * context.tokens
+        return -potential.sum(dim=-1)
+
+    def _force(self, g: Tensor, h: Tensor, context: Context | None) -> Tensor:
+        force = F.linear(self._slope(h), self.xi.T).to(g.dtype)
+        if context is not None and context.tokens is not None:
+            force = force * context.tokens.unsqueeze(-1)
+        return force
+
+    def _potential(self, h: Tensor) -> Tensor:
+        """``G(h)`` of every token, ``(B, N, M) -> (B, N)``."""
+        if self.activation == "softmax":
+            return (self.beta * h).logsumexp(dim=-1) / self.beta
+        if self.activation == "power":
+            return h.relu().pow(self.exponent).sum(dim=-1) / self.exponent
+        gate = h.relu() if self.activation == "relu" else F.gelu(h, approximate="tanh")
+        return gate.square().sum(dim=-1) / 2
+
+    def _slope(self, h: Tensor) -> Tensor:
+        """``G'(h)``, ``(B, N, M) -> (B, N, M)``."""
+        if self.activation == "softmax":
+            return (self.beta * h).softmax(dim=-1)
+        if self.activation == "power":
+            return h.relu().pow(self.exponent - 1)
+        return h.relu() if self.activation == "relu" else F.gelu(h, approximate="tanh") * gelu_slope(h)
+
+
+def gelu_slope(h: Tensor) -> Tensor:
+    """Derivative of the tanh form ``h/2 (1 + tanh(c (h + 0.044715 h^3)))``, ``c = sqrt(2/pi)``."""
+    c = math.sqrt(2 / math.pi)
+    t = torch.tanh(c * (h + 0.044715 * h**3))
+    return 0.5 * (1 + t) + 0.5 * h * (1 - t * t) * c * (1 + 3 * 0.044715 * h**2)

@@ -1,0 +1,74 @@
+"""What energy attention needs of a score matrix: row log-sum-exps, ``P K`` and ``P^T Q``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from attractor.energy.base import Context
+
+
+class Alignment(NamedTuple):
+    """``lse (B, H, N) = logsumexp_B S``, ``mix (B, H, N, Y) = P K``, ``pull (B, H, N, Y) = P^T Q``."""
+
+    lse: Tensor
+    mix: Tensor
+    pull: Tensor
+
+
+def align(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
+    """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``."""
+    return reference(q, k, context, include_self)
+
+
+def reference(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
+    """The equations as they stand; holds the ``(B, H, N, N)`` scores."""
+    scores, p = _scores(q, k, context, include_self)
+    lse = scores.logsumexp(dim=-1)
+    lse = lse.masked_fill(lse <= torch.finfo(lse.dtype).min / 2, 0)
+    if context is not None and context.tokens is not None:
+        lse = lse * context.tokens[:, None]
+    if context is not None and context.weights is not None:
+        p = p * _over_heads(context.weights)
+    p = p.to(q.dtype)
+    return Alignment(lse, p @ k, p.transpose(-2, -1) @ q)
+
+
+def attention_map(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Tensor:
+    """``P = softmax_B(S)``, ``(B, H, N, N)``."""
+    return _scores(q, k, context, include_self)[1]
+
+
+def _scores(q: Tensor, k: Tensor, context: Context | None, include_self: bool) -> tuple[Tensor, Tensor]:
+    """Scores with ``finfo.min`` where a pair is excluded, and their softmax with zeros there."""
+    scores = q @ k.transpose(-2, -1)
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    if context is not None and context.weights is not None:
+        scores = scores * _over_heads(context.weights)
+    allowed = _allowed(scores, context, include_self)
+    if allowed is None:
+        return scores, scores.softmax(dim=-1)
+    scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+    return scores, scores.softmax(dim=-1) * allowed
+
+
+def _allowed(scores: Tensor, context: Context | None, include_self: bool) -> Tensor | None:
+    """Which pairs count, broadcastable to the scores; None when all do."""
+    n = scores.shape[-1]
+    allowed = None if include_self else ~torch.eye(n, dtype=torch.bool, device=scores.device)[None, None]
+    masks = [] if context is None else [context.pairs, context.tokens]
+    if masks and masks[0] is not None:
+        pairs = _over_heads(masks[0])
+        allowed = pairs if allowed is None else allowed & pairs
+    if masks and masks[1] is not None:
+        both = masks[1][:, None, :, None] & masks[1][:, None, None, :]
+        allowed = both if allowed is None else allowed & both
+    return allowed
+
+
+def _over_heads(t: Tensor) -> Tensor:
+    """``(N, N)``, ``(B, N, N)`` or ``(B, H, N, N)`` to four dimensions."""
+    return t if t.ndim == 4 else t.unsqueeze(-3) if t.ndim == 3 else t[None, None]
