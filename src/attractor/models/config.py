@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attractor.errors import InputError
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+C = TypeVar("C", bound="Config")
+
+
+class Config:
+    """What every frozen configuration can do: become plain values for JSON, and be read from them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote; unknown names raise :class:`InputError`."""
+        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        if unknown := set(values) - set(known):
+            raise InputError(f"unknown model settings {sorted(unknown)}; known: {known}")
+        return cls(**values)
+
 
 @dataclass(frozen=True)
-class SelyneConfig:
+class SelyneConfig(Config):
     """Sizes of :class:`attractor.models.Selyne`; the defaults are the published 59.3 M model.
 
     ``image_size`` is (height, width) in pixels, ``patch_sizes`` in pixels (each must divide both sides),
@@ -71,17 +93,55 @@ class SelyneConfig:
         """Index of the smallest patch size: the scale the decoder paints and heat maps are drawn at."""
         return min(range(len(self.patch_sizes)), key=lambda i: self.patch_sizes[i])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SelyneConfig:
-        """Read what :meth:`to_dict` wrote; unknown names raise :class:`InputError`."""
-        unknown = set(values) - {f.name for f in fields(cls)}
-        if unknown:
-            raise InputError(f"unknown model settings {sorted(unknown)}; known: {[f.name for f in fields(cls)]}")
-        return cls(**values)
+@dataclass(frozen=True)
+class ImageETConfig(Config):
+    """Sizes of :class:`attractor.models.ImageET`; the defaults are the published ImageNet model.
+
+    ``image_size`` is (height, width) in pixels, ``patch`` in pixels (it must divide both). Each of ``blocks`` takes
+    ``steps`` steps of ``step_size``. ``beta`` defaults to ``1/sqrt(head_dim)``.
+
+    Three settings exist for published weights. ``include_self``: a token attends to itself too. ``readout``: what the
+    decoder sees, ``"norm"`` (the last block's g), ``"norm-twice"`` (the norm applied to g again, as the published JAX
+    code does) or ``"layer"`` (a LayerNorm of its own, with ``readout_eps``, where the published PyTorch code has the
+    token width in place of an epsilon).
+    """
+
+    image_size: tuple[int, int] = (224, 224)
+    channels: int = 3
+    patch: int = 16
+    dim: int = 768
+    heads: int = 12
+    head_dim: int = 64
+    memories: int = 3072
+    blocks: int = 1
+    steps: int = 12
+    step_size: float = 0.1
+    activation: str = "relu"
+    beta: float | None = None
+    attention_bias: bool = False
+    memory_bias: bool = False
+    include_self: bool = False
+    readout: str = "norm"
+    readout_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", _counts("image_size", self.image_size))
+        for name in ("patch", "dim", "heads", "head_dim", "memories", "blocks", "steps"):
+            _counts(name, [getattr(self, name)])
+        if len(self.image_size) != 2 or any(side % self.patch for side in self.image_size):
+            raise InputError(f"image_size {list(self.image_size)} must be two multiples of the patch, {self.patch}")
+        if self.channels not in (1, 3):
+            raise InputError(f"channels must be 1 or 3, not {self.channels!r}")
+        for name in ("step_size", "readout_eps", *(["beta"] if self.beta is not None else [])):
+            _number(name, getattr(self, name), 1e-12, math.inf)
+        if self.readout not in ("norm", "norm-twice", "layer"):
+            raise InputError(f"readout must be 'norm', 'norm-twice' or 'layer', not {self.readout!r}")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.image_size[0] // self.patch, self.image_size[1] // self.patch
 
 
 def _counts(name: str, values: Any) -> tuple[int, ...]:
@@ -99,14 +159,17 @@ def _number(name: str, value: Any, low: float, high: float) -> None:
         raise InputError(f"{name} must be a number of at least {low:.3g} and below {high:.3g}, not {value!r}")
 
 
-PRESETS = {
+PRESETS: dict[str, Config] = {
     "selyne-base": SelyneConfig(),
     "selyne-tiny": SelyneConfig(dim=192, latent=128, heads=3, depth=6, decoder_depth=2, prototypes=8, dropout=0.0),
+    "et-base": ImageETConfig(),
+    "et-tiny": ImageETConfig(image_size=(64, 64), patch=8, dim=256, heads=4, memories=1024),
 }
 
 
-def preset(name: str) -> SelyneConfig:
-    """Configuration of that name; an unknown one raises :class:`InputError`."""
-    if name not in PRESETS:
-        raise InputError(f"no model named {name!r}; known: {', '.join(sorted(PRESETS))}")
-    return PRESETS[name]
+def preset(name: str, kind: type[C]) -> C:
+    """Configuration of that name and kind; an unknown name, or another kind's, raises :class:`InputError`."""
+    known = sorted(n for n, config in PRESETS.items() if isinstance(config, kind))
+    if name not in known:
+        raise InputError(f"no {kind.__name__.removesuffix('Config')} named {name!r}; known: {', '.join(known)}")
+    return cast(C, PRESETS[name])

@@ -14,6 +14,12 @@ def patchify(images: Tensor, patch: int) -> Tensor:
     return tiles.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
 
 
+def unpatchify(patches: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
+    """``(B, N, C p p) -> (B, C, H, W)``: what :func:`patchify` took apart."""
+    tiles = patches.unflatten(1, grid).unflatten(-1, (-1, patch, patch))  # (B, rows, columns, C, p, p)
+    return tiles.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+
+
 def paint(pixels: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
     """``(B, N, p p C) -> (B, C, H, W)``; a decoder's patch is flattened as (p, p, C)."""
     tiles = pixels.unflatten(1, grid).unflatten(-1, (patch, patch, -1))  # (B, rows, columns, p, p, C)

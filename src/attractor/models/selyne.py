@@ -15,8 +15,7 @@ from attractor.models.attention import CrossAttention, PrototypeAttention, Stand
 from attractor.models.blocks import Block
 from attractor.models.config import SelyneConfig
 from attractor.models.patches import PatchEmbedding, paint
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from attractor.models.pixels import ImageModel
 
 
 class Encoding(NamedTuple):
@@ -85,7 +84,7 @@ class Decoder(nn.Module):
         return paint(self.patch_to_pixels(self.final_layer_norm(x)), self.grid, self.patch)
 
 
-class Selyne(nn.Module):
+class Selyne(ImageModel):
     """Stable-energy Lyapunov net: image to latent ``z``, reconstruction and class logits.
 
     Inputs are normalised images ``(B, C, H, W)`` of the configured size (see :meth:`normalize`); any other shape
@@ -93,11 +92,8 @@ class Selyne(nn.Module):
     Source: SELYNE (Suleymanoglu 2026).
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, config: SelyneConfig):
-        super().__init__()
+        super().__init__(config.channels)
         self.config = config
         dim, tokens = config.dim, config.tokens
         self.patch_embed = PatchEmbedding(config)
@@ -118,20 +114,6 @@ class Selyne(nn.Module):
         self.decoder = Decoder(config)
         self.classifier = nn.Linear(config.latent, config.classes)
         self.proto_log_tau = nn.Parameter(torch.tensor(0.1).log())
-        grey = config.channels == 1
-        mean = [sum(IMAGENET_MEAN) / 3] if grey else IMAGENET_MEAN
-        std = [sum(IMAGENET_STD) / 3] if grey else IMAGENET_STD
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """uint8 in 0..255 or float in 0..1 to ImageNet-normalised float32, ``(B, C, H, W)``."""
-        scaled = images.float() / 255 if images.dtype == torch.uint8 else images
-        return (scaled - self.mean) / self.std
-
-    def denormalize(self, images: Tensor) -> Tensor:
-        """Normalised images back to floats in 0..1, clipped."""
-        return (images * self.std + self.mean).clamp(0, 1)
 
     def require_fit(self, images: Tensor) -> None:
         """Raise :class:`InputError` unless ``images`` are ``(B, C, H, W)`` of the configured size."""

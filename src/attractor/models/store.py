@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,10 +15,13 @@ from torch import Tensor, nn
 
 from attractor.errors import InputError
 from attractor.files import read_json, replacing, write_json
-from attractor.models.config import PRESETS, SelyneConfig
+from attractor.models.config import PRESETS, Config, ImageETConfig, SelyneConfig
+from attractor.models.image_et import ImageET
 from attractor.models.selyne import Selyne
 
 VERSION = 1
+Model = Selyne | ImageET
+MODELS: dict[str, tuple[type[Config], Any]] = {"selyne": (SelyneConfig, Selyne), "image-et": (ImageETConfig, ImageET)}
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -36,15 +40,16 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a readable safetensors file ({error}); write it again") from None
 
 
-def save_model(model: Selyne, folder: Path, dtype: torch.dtype | None = None) -> None:
+def save_model(model: Model, folder: Path, dtype: torch.dtype | None = None) -> None:
     """Write ``folder/config.json`` and ``folder/model.safetensors``, in ``dtype`` when given (float16 halves it)."""
+    kind = next(name for name, (_, network) in MODELS.items() if type(model) is network)
     tensors = {name: t.to(dtype) if dtype else t for name, t in model.state_dict().items()}
     save_tensors(folder / "model.safetensors", tensors)
-    write_json(folder / "config.json", {"version": VERSION, "model": model.config.to_dict()})
+    write_json(folder / "config.json", {"version": VERSION, "kind": kind, "model": model.config.to_dict()})
 
 
-def load_model(folder: Path) -> Selyne:
-    """Read what :func:`save_model` wrote, in float32 and evaluation mode."""
+def load_model(folder: Path) -> Any:
+    """Read what :func:`save_model` wrote, :class:`Selyne` or :class:`ImageET`, in float32 and evaluation mode."""
     config, weights = _load_config(folder / "config.json"), folder / "model.safetensors"
     tensors = load_tensors(weights)
     model = build(config, tensors, str(weights))
@@ -52,24 +57,28 @@ def load_model(folder: Path) -> Selyne:
     return model.eval()
 
 
-def build(config: SelyneConfig, tensors: dict[str, Tensor], source: str, prefix: str = "") -> Selyne:
+def build(config: Config, tensors: dict[str, Tensor], source: str, prefix: str = "") -> Any:
     """A model of these sizes, once the tensors are known to have them: a foreign config must not fill the memory."""
+    network = next(network for sizes, network in MODELS.values() if type(config) is sizes)
     with torch.device("meta"):
-        expected = {prefix + name: t.shape for name, t in Selyne(config).state_dict().items()}
+        expected = {prefix + name: t.shape for name, t in network(config).state_dict().items()}
     for name, shape in expected.items():
         if name in tensors and tensors[name].shape != shape:
             found = tuple(tensors[name].shape)
             raise InputError(f"{source} does not fit this model: {name} has shape {found}, not {tuple(shape)}")
-    return Selyne(config)
+    return network(config)
 
 
-def _load_config(path: Path) -> SelyneConfig:
+def _load_config(path: Path) -> Config:
     values = read_json(path)
     sizes = values.get("model") if isinstance(values, dict) and values.get("version") == VERSION else None
     if not isinstance(sizes, dict):
         raise InputError(f"{path} is not a model of format version {VERSION}; save it with this release")
+    kind = values.get("kind", "selyne")
+    if kind not in MODELS:
+        raise InputError(f"{path}: kind must be one of {', '.join(MODELS)}, not {kind!r}")
     try:
-        return SelyneConfig.from_dict(sizes)
+        return MODELS[kind][0].from_dict(sizes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -90,13 +99,20 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
         raise InputError(f"{source} does not fit this model: {problems[:400]}") from None
 
 
-def pretrained(name: str) -> Selyne:
-    """A pretrained model by preset name (weights that ship with the package) or by folder."""
+def pretrained(name: str, kind: str = "selyne") -> Any:
+    """A pretrained model by preset name (weights that ship with the package) or by folder; it must be of ``kind``."""
+    model = _find(name)
+    if not isinstance(model, MODELS[kind][1]):
+        raise InputError(f"{name!r} is a {type(model).__name__}, not a {MODELS[kind][1].__name__}; give one of those")
+    return model
+
+
+def _find(name: str) -> Model:
     shipped = Path(str(files("attractor"))) / "weights" / name
     if name in PRESETS and (shipped / "config.json").exists():
         return load_model(shipped)
     if name in PRESETS:
-        raise InputError(f"no weights of {name} ship with this release; give a folder that `attractor pretrain` wrote")
+        raise InputError(f"no weights of {name} ship with this release; give a folder that a training run wrote")
     if not Path(name).expanduser().is_dir():
         shipped_names = ", ".join(PRESETS)
         raise InputError(f"no pretrained model {name!r}: neither a shipped name ({shipped_names}) nor a folder")

@@ -24,7 +24,7 @@ from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
 from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
-from attractor.models import Selyne, preset
+from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.store import pretrained
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
@@ -154,7 +154,7 @@ class AnomalyDetector(BaseEstimator):
         elif self.pretrained:
             model = pretrained(str(self.model))
         else:
-            model = Selyne(preset(str(self.model)))
+            model = Selyne(preset(str(self.model), SelyneConfig))
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def _split(self, source: ImageSource) -> tuple[ImageSource, ImageSource]:

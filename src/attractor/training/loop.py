@@ -65,6 +65,7 @@ class Schedule:
     weight_decay: float
     warmup_epochs: float = 0.0
     final_lr: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 5.0
     patience: int | None = None
     precision: str = "auto"
@@ -102,7 +103,7 @@ class Trainer:
         self.bf16 = schedule.precision == "bf16" or (schedule.precision == "auto" and has_bf16())
         steps = len(epoch_batches(objective.examples, schedule, 0, 0, self.accelerator.num_processes))
         optimizer = torch.optim.AdamW(
-            decay_groups(objective, schedule.weight_decay), lr=schedule.lr, fused=True, betas=(0.9, 0.999)
+            decay_groups(objective, schedule.weight_decay), lr=schedule.lr, fused=True, betas=schedule.betas
         )
         self.rate = warmup_cosine(
             optimizer,

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from torch import Tensor
 
 from attractor.data.classes import ClassImages
 from attractor.errors import InputError
-from attractor.models import Selyne, SelyneConfig, preset
+from attractor.models import Selyne, SelyneConfig
 from attractor.models.store import save_model
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import PretrainAugmentation, mixup
-from attractor.training.loop import Objective, Schedule
-
-
-class Strict(BaseModel):
-    """A section of a recipe in which an unknown name is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from attractor.training.loop import Objective
+from attractor.training.recipe import Recipe, Strict
 
 
 class Augmentation(Strict):
@@ -45,48 +38,22 @@ class Weights(Strict):
     prototypes: float = 1.0
 
 
-class PretrainRecipe(Strict):
+class PretrainRecipe(Recipe):
     """One pretraining run, as the YAML files under ``recipes/`` hold it; the defaults are the published setting."""
 
-    name: str
     model: str | dict = "selyne-base"
-    data: str
-    train_split: str = "train"
-    val_split: str = "val"
     epochs: int = Field(72, ge=1)
-    batch_size: int = Field(64, ge=1)
-    lr: float = Field(5e-4, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
     warmup_epochs: float = Field(5, ge=0)
-    clip: float = Field(5.0, gt=0)
     patience: int | None = Field(20, ge=1)
     label_smoothing: float = Field(0.03, ge=0, lt=1)
     keep_patches: float = Field(1.0, gt=0, le=1)  # share of the patches a training image goes on with
     repaint: float = Field(1.0, gt=0, le=1)  # share of each batch that the decoder repaints
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    seed: int = 0
     augmentation: Augmentation = Augmentation()
     weights: Weights = Weights()
 
-    @classmethod
-    def parse(cls, values: object, source: str) -> PretrainRecipe:
-        """Validate plain values; the first problem is raised as one-line :class:`InputError`."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "recipe"
-            raise InputError(f"{source}: {where}: {first['msg']}") from None
-
     def config(self, classes: int) -> SelyneConfig:
         """Model sizes, with as many classes as the data has."""
-        base = preset(self.model).to_dict() if isinstance(self.model, str) else dict(self.model)
-        return SelyneConfig.from_dict({**base, "classes": classes})
-
-    def schedule(self) -> Schedule:
-        """The loop's part of the recipe."""
-        shared = {f.name for f in fields(Schedule)} & set(type(self).model_fields)
-        return Schedule(**{name: getattr(self, name) for name in shared})
+        return SelyneConfig.from_dict({**self.sizes(SelyneConfig), "classes": classes})
 
 
 class Pretraining(Objective):

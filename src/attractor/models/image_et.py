@@ -1,0 +1,136 @@
+"""Energy Transformer on images: hidden patches are filled in by the descent of all tokens on one energy."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attractor.dynamics import Rule, Trace, descend
+from attractor.energy import EnergyAttention, EnergyLayerNorm, HopfieldMemory
+from attractor.errors import InputError
+from attractor.models.config import ImageETConfig
+from attractor.models.patches import patchify, unpatchify
+from attractor.models.pixels import ImageModel
+
+INIT_STD = 0.02
+
+
+class EnergyBlock(nn.Module):
+    """One energy, attention plus memory, read through one norm; the network is its descent."""
+
+    def __init__(self, config: ImageETConfig):
+        super().__init__()
+        self.norm = EnergyLayerNorm(config.dim)
+        attention = EnergyAttention(
+            config.dim,
+            config.heads,
+            config.head_dim,
+            beta=config.beta,
+            bias=config.attention_bias,
+            include_self=config.include_self,
+        )
+        memory = HopfieldMemory(config.dim, config.memories, activation=config.activation, bias=config.memory_bias)
+        self.energy = attention + memory
+
+    @property
+    def attention(self) -> EnergyAttention:
+        """The first of the two energies."""
+        return cast(EnergyAttention, self.energy.terms[0])
+
+    @property
+    def memory(self) -> HopfieldMemory:
+        """The second."""
+        return cast(HopfieldMemory, self.energy.terms[1])
+
+
+class ImageET(ImageModel):
+    r"""In-painting by descent: patches to tokens, T steps down the energy in each block, tokens back to patches::
+
+        x_0 = [CLS; W_enc patch + b or MASK where hidden] + positions
+        x  <- x - alpha dE/dg,   g = LN(x),   T times in every block
+        out = W_dec LN(x) + b
+
+    Inputs are normalised images ``(B, C, H, W)`` (see :meth:`normalize`) with sides that the patch divides; positions
+    are interpolated for a grid other than the configured one. ``hidden (B, N)`` is True where a patch is not given.
+    Nothing is drawn at random in any mode. Raises :class:`InputError` on other shapes.
+    Source: Energy Transformer (Hoover et al. 2023), section 3.
+    """
+
+    def __init__(self, config: ImageETConfig):
+        super().__init__(config.channels)
+        self.config = config
+        pixels = config.channels * config.patch**2
+        self.encoder = nn.Linear(pixels, config.dim)
+        self.cls_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
+        self.mask_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
+        self.positions = nn.Parameter(torch.randn(1 + config.grid[0] * config.grid[1], config.dim) * INIT_STD)
+        self.blocks = nn.ModuleList(EnergyBlock(config) for _ in range(config.blocks))
+        self.readout = nn.LayerNorm(config.dim, eps=config.readout_eps) if config.readout == "layer" else None
+        self.decoder = nn.Linear(config.dim, pixels)
+
+    @property
+    def descents(self) -> list[EnergyBlock]:
+        """The blocks in their order."""
+        return [cast(EnergyBlock, block) for block in self.blocks]
+
+    def grid(self, images: Tensor) -> tuple[int, int]:
+        """Rows and columns of patches; raises :class:`InputError` where the patch does not divide the image."""
+        p, channels = self.config.patch, self.config.channels
+        if images.ndim != 4 or images.shape[1] != channels or images.shape[2] % p or images.shape[3] % p:
+            raise InputError(
+                f"images of shape {tuple(images.shape)} given, this model takes (B, {channels}, H, W) with H and W "
+                f"multiples of {p}; crop or resize them"
+            )
+        return images.shape[2] // p, images.shape[3] // p
+
+    def positions_on(self, grid: tuple[int, int]) -> Tensor:
+        """Position embeddings ``(1 + N, D)`` of a grid, bicubically interpolated from the learned one."""
+        if grid == self.config.grid:
+            return self.positions
+        learned = self.positions[1:].T.unflatten(1, self.config.grid)[None]
+        resized = F.interpolate(learned, grid, mode="bicubic", align_corners=False)
+        return torch.cat([self.positions[:1], resized[0].flatten(1).T])
+
+    def tokens(self, images: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Where the descent starts, ``(B, 1 + N, D)``, the CLS token first."""
+        grid = self.grid(images)
+        x = self.encoder(patchify(images, self.config.patch)).float()
+        if hidden is not None:
+            if hidden.shape != x.shape[:2] or hidden.dtype != torch.bool:
+                raise InputError(
+                    f"hidden must be bool {tuple(x.shape[:2])}, one a patch, not {hidden.dtype} {tuple(hidden.shape)}"
+                )
+            x = torch.where(hidden.unsqueeze(-1), self.mask_token, x)
+        return torch.cat([self.cls_token.expand(len(x), 1, -1), x], dim=1) + self.positions_on(grid)
+
+    def evolve(
+        self, x: Tensor, rule: str | Rule = "fixed", trace: bool | Literal["tokens"] = False
+    ) -> tuple[Tensor, list[Trace]]:
+        """The descent of the tokens through every block, and each block's trace when asked for."""
+        traces = []
+        for block in self.descents:
+            steps, step_size = self.config.steps, self.config.step_size
+            x, record = descend(block.energy, block.norm, x, steps=steps, step_size=step_size, rule=rule, trace=trace)
+            traces += [record] if record else []
+        return x, traces
+
+    def read(self, x: Tensor) -> Tensor:
+        """Patches as tokens at any step of the last block show them, ``(B, 1 + N, D) -> (B, N, C p p)``."""
+        x = x[:, 1:]
+        if self.readout is not None:
+            return self.decoder(self.readout(x))
+        norm = self.descents[-1].norm
+        g = norm(norm(x)) if self.config.readout == "norm-twice" else norm(x)
+        return self.decoder(g)
+
+    def forward(self, images: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Patches after the descent, ``(B, N, C p p)``; :func:`~attractor.models.patches.unpatchify` paints them."""
+        return self.read(self.evolve(self.tokens(images, hidden))[0])
+
+    def inpaint(self, images: Tensor, hidden: Tensor) -> Tensor:
+        """The images with their hidden patches filled in and every other pixel as given, ``(B, C, H, W)``."""
+        patches = torch.where(hidden.unsqueeze(-1), self(images, hidden).float(), patchify(images, self.config.patch))
+        return unpatchify(patches, self.grid(images), self.config.patch)

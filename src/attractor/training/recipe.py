@@ -1,0 +1,63 @@
+"""Recipes: training runs as YAML files hold them, validated whole before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from attractor.errors import InputError
+from attractor.models.config import Config, preset
+from attractor.training.loop import Schedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Strict(BaseModel):
+    """A section of a recipe in which an unknown name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(Strict):
+    """What every run has: a model, its data, and the schedule."""
+
+    name: str
+    model: str | dict
+    data: str
+    train_split: str = "train"
+    val_split: str = "val"
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(64, ge=1)
+    lr: float = Field(5e-4, gt=0)
+    final_lr: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.05, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup_epochs: float = Field(0, ge=0)
+    clip: float = Field(5.0, gt=0)
+    patience: int | None = Field(None, ge=1)
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, values: object, source: str) -> Self:
+        """Validate plain values; the first problem is raised as one-line :class:`InputError`."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "recipe"
+            raise InputError(f"{source}: {where}: {first['msg']}") from None
+
+    def sizes(self, kind: type[Config]) -> dict:
+        """The model's settings, of a preset or as the recipe spells them out; another kind of model is an error."""
+        if isinstance(self.model, dict):
+            return dict(self.model)
+        return preset(self.model, kind).to_dict()
+
+    def schedule(self) -> Schedule:
+        """The loop's part of the recipe."""
+        shared = {f.name for f in fields(Schedule)} & set(type(self).model_fields)
+        return Schedule(**{name: getattr(self, name) for name in shared})
