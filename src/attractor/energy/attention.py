@@ -8,10 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy
+from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.ops import Alignment, align, attention_map, merge_heads, split_heads
-
-INIT_STD = 0.002
 
 
 class EnergyAttention(Energy):
@@ -23,8 +21,11 @@ class EnergyAttention(Energy):
 
     B runs over the tokens and pairs that the :class:`Context` leaves, without C itself unless ``include_self``; a
     token that sees nobody adds nothing. ``w`` are the context's weights, 1 without. ``beta`` is ``1/sqrt(Y)`` unless
-    given, or one learnable number a head, ``(H, 1, 1)``, from there on. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``.
-    Shapes: ``g (B, N, D)``, energies ``(B,)``. Source: Energy Transformer (Hoover et al. 2023), equation 3.
+    given; with ``learn_beta`` it is one number a head, ``(H, 1, 1)``, that starts there and must stay off 0, where E is
+    singular. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``; they start equal, so that
+    alike tokens attend to each other from the first step. Shapes: ``g (B, N, D)``, energies ``(B,)``.
+    Raises :class:`InputError` on a size or beta that is not positive, and on ``g`` or a mask of the wrong shape.
+    Source: Energy Transformer (Hoover et al. 2023), equation 3; published code and checkpoints ``include_self``.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class EnergyAttention(Energy):
         include_self: bool = False,
     ):
         super().__init__()
+        require_positive(dim=dim, heads=heads, head_dim=head_dim, beta=1 if beta is None else beta)
         self.heads, self.include_self = heads, include_self
-        self.W = nn.Parameter(torch.randn(2, heads, head_dim, dim) * INIT_STD)
+        tied = torch.randn(heads, head_dim, dim) / math.sqrt(dim)
+        self.W = nn.Parameter(torch.stack([tied, tied]))
         self.bias = nn.Parameter(torch.zeros(2, heads, head_dim)) if bias else None
         fixed = 1 / math.sqrt(head_dim) if beta is None else beta  # a Python float: exact in every precision
         self.beta = nn.Parameter(torch.full((heads, 1, 1), fixed)) if learn_beta else fixed
@@ -67,11 +70,23 @@ class EnergyAttention(Energy):
 
     def maps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0."""
-        return attention_map(*self.queries_keys(g), context, self.include_self)
+        return attention_map(*self._queries_keys(g, context), context, self.include_self)
+
+    def extra_repr(self) -> str:
+        """Sizes and settings, for ``repr``."""
+        _, heads, head_dim, dim = self.W.shape
+        beta = "learnt" if isinstance(self.beta, Tensor) else f"{self.beta:g}"
+        flags = f"bias={self.bias is not None}, include_self={self.include_self}"
+        return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
+
+    def _queries_keys(self, g: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
+        real = real_tokens(g, self.W.shape[-1], context)
+        if context is not None:
+            context.check_pairs(g.shape[0], self.heads, g.shape[1])
+        return self.queries_keys(real)
 
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
-        q, k = self.queries_keys(g)
-        return align(q, k, context, self.include_self)
+        return align(*self._queries_keys(g, context), context, self.include_self)
 
     def _energy(self, aligned: Alignment) -> Tensor:
         return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 2, 3))

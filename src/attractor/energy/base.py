@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 from attractor.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
     """What surrounds a batch of tokens ``(B, N, D)`` and stays as it is while they move.
 
     ``tokens``: bool ``(B, N)``, False where there is no token (padding): such a token neither acts nor is acted on.
     ``pairs``: bool ``(N, N)``, ``(B, N, N)`` or ``(B, H, N, N)``, False where token C (row) must not see B (column).
     ``weights``: float, shaped like ``pairs``: multiplies the attention score of each pair. A weight of 0 leaves a
-    score of 0, which still counts ``exp(0)``; to remove a pair use ``pairs``.
+    score of 0, which still counts ``exp(0)``; to remove a pair use ``pairs``. A batch or head size of 1 serves all.
+    Raises :class:`InputError` on a mask of another kind; an energy raises it on one that does not fit its tokens.
     """
 
     tokens: Tensor | None = None
@@ -39,9 +41,47 @@ class Context:
         shared = {name for name, t in parts.items() if t is None or len(t) == 1 or (name != "tokens" and t.ndim == 2)}
         return Context(**{name: t if name in shared else t[index] for name, t in parts.items()})
 
+    def check_tokens(self, batch: int, n: int) -> None:
+        """Raise :class:`InputError` unless ``tokens`` fits ``g (B, N, D)``."""
+        if self.tokens is not None:
+            _fit("tokens", self.tokens, (batch, n), free=1)
+
+    def check_pairs(self, batch: int, heads: int, n: int) -> None:
+        """Raise :class:`InputError` unless ``pairs`` and ``weights`` fit the scores ``(B, H, N, N)``."""
+        sizes = {2: (n, n), 3: (batch, n, n), 4: (batch, heads, n, n)}
+        for name, t in {"pairs": self.pairs, "weights": self.weights}.items():
+            if t is not None:
+                _fit(name, t, sizes[t.ndim], free=t.ndim - 2)
+
 
 def _what(t: Tensor) -> str:
     return f"{t.dtype} of shape {tuple(t.shape)}"
+
+
+def _fit(name: str, t: Tensor, sizes: tuple[int, ...], free: int) -> None:
+    """Raise unless ``t`` has these sizes; the first ``free`` of them may also be 1."""
+    if any(a != b and not (i < free and a == 1) for i, (a, b) in enumerate(zip(t.shape, sizes, strict=True))):
+        raise InputError(f"{name} has shape {tuple(t.shape)}; for these tokens it must be {sizes}")
+
+
+def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
+    """``g`` with zeros where the context has no token: what stands there, even NaN, must not reach any sum.
+
+    Raises :class:`InputError` unless ``g`` is ``(B, N, dim)`` and the token mask fits it.
+    """
+    if g.ndim != 3 or g.shape[-1] != dim:
+        raise InputError(f"g must be tokens (B, N, {dim}), not of shape {tuple(g.shape)}")
+    if context is None or context.tokens is None:
+        return g
+    context.check_tokens(*g.shape[:2])
+    return g.masked_fill(~context.tokens.unsqueeze(-1), 0)
+
+
+def require_positive(**settings: float) -> None:
+    """Raise :class:`InputError` naming the first setting that is not above 0."""
+    for name, value in settings.items():
+        if not value > 0:
+            raise InputError(f"{name} must be above 0, not {value!r}")
 
 
 class Energy(nn.Module):
@@ -49,7 +89,7 @@ class Energy(nn.Module):
 
     ``energy(g) -> (B,)`` in float32 or better; ``force(g) = -dE/dg``, like ``g``, without autograd and itself
     differentiable, so that every forward runs under inference_mode, autocast, compile and export. Energies add:
-    ``a + b`` is the energy of both.
+    ``a + b`` and ``sum([a, b])`` are the energy of both.
     """
 
     def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
@@ -75,15 +115,23 @@ class Energy(nn.Module):
     def __add__(self, other: Any) -> EnergySum:
         if not isinstance(other, Energy):
             return NotImplemented
-        return EnergySum([*_terms(self), *_terms(other)])
+        return EnergySum([self, other])
+
+    def __radd__(self, other: Any) -> Energy:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # where sum([a, b]) starts
 
 
 class EnergySum(Energy):
-    """``E = sum_i E_i``, its force the sum of the forces."""
+    """``E = sum_i E_i``, its force the sum of the forces; sums among the terms are taken apart.
 
-    def __init__(self, terms: list[Energy]):
+    Raises :class:`InputError` when there is no term.
+    """
+
+    def __init__(self, terms: Iterable[Energy]):
         super().__init__()
-        self.terms = nn.ModuleList(terms)
+        self.terms = cast("Sequence[Energy]", nn.ModuleList(part for term in terms for part in _terms(term)))
+        if not self.terms:
+            raise InputError("a sum of energies needs at least one energy")
 
     def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_i E_i(g)``, ``(B, N, D) -> (B,)``."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, at_least_float32
+from attractor.energy.base import Context, Energy, at_least_float32, real_tokens, require_positive
 from attractor.errors import InputError
 
 INIT_STD = 0.02
@@ -23,10 +23,11 @@ class HopfieldMemory(Energy):
         relu      G = sum_mu relu(h_mu)^2 / 2
         gelu      G = sum_mu gelu(h_mu)^2 / 2            (tanh form, as published)
         power     G = sum_mu relu(h_mu)^n / n            (n = ``exponent`` >= 2)
-        softmax   G = logsumexp_mu(beta h_mu) / beta     (beta = 1/sqrt(M) unless given)
+        softmax   G = logsumexp_mu(beta h_mu) / beta     (beta = 1/sqrt(D) unless given)
 
     ``xi`` is ``(M, D)``, ``bias`` ``(M,)`` when asked for. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
-    :class:`InputError` on an unknown activation or an exponent below 2.
+    :class:`InputError` on an unknown activation, an exponent below 2, a size or beta that is not positive, and on ``g``
+    or a token mask of the wrong shape.
     Source: Energy Transformer (Hoover et al. 2023), section 2; softmax from Ramsauer et al. 2021.
     """
 
@@ -41,12 +42,13 @@ class HopfieldMemory(Energy):
         bias: bool = False,
     ):
         super().__init__()
+        require_positive(dim=dim, memories=memories, beta=1 if beta is None else beta)
         if activation not in ACTIVATIONS:
             raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
         if exponent < 2:
             raise InputError(f"exponent must be 2 or more, not {exponent!r}: below it the force has no derivative at 0")
         self.activation, self.exponent = activation, exponent
-        self.beta = 1 / math.sqrt(memories) if beta is None else beta
+        self.beta = 1 / math.sqrt(dim) if beta is None else beta  # a Python float: exact in every precision
         self.xi = nn.Parameter(torch.randn(memories, dim) * INIT_STD)
         self.bias = nn.Parameter(torch.zeros(memories)) if bias else None
 
@@ -54,18 +56,31 @@ class HopfieldMemory(Energy):
         """``h_mu = xi_mu . g + b_mu`` of every token, ``(B, N, D) -> (B, N, M)``."""
         return F.linear(g, self.xi, self.bias)
 
+    def pulls(self, g: Tensor) -> Tensor:
+        """``G'_mu(h)``: how strongly each memory draws every token, ``(B, N, D) -> (B, N, M)``."""
+        return self._slope(self.overlaps(g))
+
     def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-sum_B G(h_B)``, ``(B, N, D) -> (B,)``."""
-        return self._energy(self.overlaps(g), context)
+        return self._energy(self._overlaps(g, context), context)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
-        return self._force(g, self.overlaps(g), context)
+        return self._force(g, self._overlaps(g, context), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of overlaps."""
-        h = self.overlaps(g)
+        h = self._overlaps(g, context)
         return self._energy(h, context), self._force(g, h, context)
+
+    def extra_repr(self) -> str:
+        """Sizes and settings, for ``repr``."""
+        memories, dim = self.xi.shape
+        own = {"power": f", exponent={self.exponent:g}", "softmax": f", beta={self.beta:g}"}.get(self.activation, "")
+        return f"{dim}, {memories}, activation={self.activation!r}{own}, bias={self.bias is not None}"
+
+    def _overlaps(self, g: Tensor, context: Context | None) -> Tensor:
+        return self.overlaps(real_tokens(g, self.xi.shape[1], context))
 
     def _energy(self, h: Tensor, context: Context | None) -> Tensor:
         potential = self._potential(at_least_float32(h))  # (B, N)
@@ -99,6 +114,7 @@ class HopfieldMemory(Energy):
 
 def gelu_slope(h: Tensor) -> Tensor:
     """Derivative of the tanh form ``h/2 (1 + tanh(c (h + 0.044715 h^3)))``, ``c = sqrt(2/pi)``."""
-    c = math.sqrt(2 / math.pi)
-    t = torch.tanh(c * (h + 0.044715 * h**3))
-    return 0.5 * (1 + t) + 0.5 * h * (1 - t * t) * c * (1 + 3 * 0.044715 * h**2)
+    c, x = math.sqrt(2 / math.pi), at_least_float32(h)  # the cube of 41 is beyond float16
+    t = torch.tanh(c * (x + 0.044715 * x**3))
+    slope = 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x**2)
+    return slope.to(h.dtype)

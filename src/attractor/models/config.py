@@ -163,7 +163,9 @@ PRESETS: dict[str, Config] = {
     "selyne-base": SelyneConfig(),
     "selyne-tiny": SelyneConfig(dim=192, latent=128, heads=3, depth=6, decoder_depth=2, prototypes=8, dropout=0.0),
     "et-base": ImageETConfig(),
-    "et-tiny": ImageETConfig(image_size=(64, 64), patch=8, dim=256, heads=4, memories=1024),
+    "et-tiny": ImageETConfig(
+        image_size=(64, 64), patch=8, dim=256, heads=8, head_dim=32, memories=1024, steps=12, step_size=0.15
+    ),
 }
 
 

@@ -101,13 +101,14 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
 
 def pretrained(name: str, kind: str = "selyne") -> Any:
     """A pretrained model by preset name (weights that ship with the package) or by folder; it must be of ``kind``."""
-    model = _find(name)
+    model = find_model(name)
     if not isinstance(model, MODELS[kind][1]):
         raise InputError(f"{name!r} is a {type(model).__name__}, not a {MODELS[kind][1].__name__}; give one of those")
     return model
 
 
-def _find(name: str) -> Model:
+def find_model(name: str) -> Model:
+    """A model of any kind by preset name or by folder; raises :class:`InputError` where there is none."""
     shipped = Path(str(files("attractor"))) / "weights" / name
     if name in PRESETS and (shipped / "config.json").exists():
         return load_model(shipped)

@@ -11,7 +11,7 @@ from torch import Tensor
 from attractor.data.masks import central_block, pixels_of, random_blocks, random_patches
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.patches import patchify
-from attractor.models.store import save_model
+from attractor.models.store import load_tensors, load_weights, save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.augment import LightViews
 from attractor.training.loop import Objective
@@ -36,6 +36,7 @@ class InpaintRecipe(Recipe):
     """One in-painting run; the defaults are the published ImageNet setting, but for the blocks among the masks."""
 
     model: str | dict = "et-base"
+    start: str | None = None  # folder of a model of these sizes whose weights training starts from
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(768, ge=1)
     final_lr: float = Field(5e-7, ge=0)
@@ -49,6 +50,14 @@ class InpaintRecipe(Recipe):
         """Model sizes."""
         return ImageETConfig.from_dict(self.sizes(ImageETConfig))
 
+    def network(self) -> ImageET:
+        """The model as training starts from it."""
+        model = ImageET(self.config())
+        if self.start:
+            weights = Path(self.start).expanduser() / "model.safetensors"
+            load_weights(model, load_tensors(weights), str(weights))
+        return model
+
 
 class Inpainting(Objective):
     """Mean squared error on hidden patches, in normalised pixels; images uint8 ``(N, C, H, W)`` stay resident."""
@@ -58,8 +67,8 @@ class Inpainting(Objective):
     ):
         super().__init__()
         self.recipe = recipe
-        self.settings = recipe.model_dump(exclude={"name", "data"})
-        self.model = model or ImageET(recipe.config())
+        self.settings = recipe.model_dump(exclude={"name", "data", "start"})  # which may be renamed and moved
+        self.model = model or recipe.network()
         self.images, self.val_images, self.examples = images, val_images, len(images)
         if len(images):
             self.grid = self.model.grid(images)
