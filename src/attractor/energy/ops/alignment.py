@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.strips import strips
+
 if TYPE_CHECKING:
     from attractor.energy.base import Context
+
+# Up to this many scores the reference is the faster one (65 tokens, 12 heads: 10 %): see benchmarks/LOG.md.
+SMALL = 2**16
 
 
 class Alignment(NamedTuple):
@@ -20,8 +25,16 @@ class Alignment(NamedTuple):
 
 
 def align(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
-    """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``."""
-    return reference(q, k, context, include_self)
+    """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
+
+    Masks and weights of pairs are N x N themselves and go to the reference; so does what is exported, which must run
+    where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores.
+    """
+    batch, heads, n, _ = q.shape
+    dense = context is not None and (context.pairs is not None or context.weights is not None)
+    if dense or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
+        return reference(q, k, context, include_self)
+    return Alignment(*strips(q, k, context.tokens if context else None, include_self))
 
 
 def reference(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
