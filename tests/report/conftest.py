@@ -1,10 +1,12 @@
-"""A small evaluation with everything in it; tests take away or spoil what they need."""
+"""A small evaluation with everything in it, which tests take away or spoil; and a small walk of two blocks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from walks import make_walk
 
+from attractor.report.descent_pictures import Descent
 from attractor.scoring.metrics import image_metrics
 from attractor.tasks.evaluation import Evaluation, Example
 
@@ -63,3 +65,9 @@ def history() -> list[dict[str, float]]:
             row |= {f"{part}_loss": 4.0 / epoch, f"{part}_accuracy": 0.1 * epoch}
         rows.append(row)
     return rows
+
+
+@pytest.fixture(scope="session")
+def descent() -> Descent:
+    """The second image's descent through two blocks."""
+    return Descent(make_walk(blocks=2), 1)

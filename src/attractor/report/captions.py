@@ -46,3 +46,28 @@ CAPTIONS = {
         wide=True,
     ),
 }
+
+DESCENT_CAPTIONS = {
+    "energy": Caption(
+        "Energy and force",
+        "How far the energy and its two parts have fallen since the start; attention draws tokens together, memory "
+        "draws them to stored patterns. Below, the force; it need not end, for its part along a token's own length "
+        "moves nothing that the energy sees.",
+    ),
+    "norms": Caption(
+        "Tokens, one a row",
+        "Their length at every step, and how far each moved in it. Hidden patches above the light blue line start from "
+        "nothing but their position.",
+    ),
+    "attention": Caption(
+        "Where hidden patches look",
+        "Three hidden patches, spread evenly, at the first, middle and last state; bright patches have most of their "
+        "attention. One colour scale for all.",
+    ),
+    "memories": Caption(
+        "Which memories pull them",
+        "The same patches first and last: the picture, what the patch's token shows, and the memories that pull it "
+        "most, the strength over each. A memory is drawn as what a step towards it adds to the patch, grey being "
+        "nothing, scaled to its own largest value.",
+    ),
+}

@@ -59,9 +59,9 @@ def _table(history: Sequence[Mapping[str, Any]]) -> _Table:
 @styled
 def losses(table: _Table) -> Figure:
     """Draw the training and the validation loss per epoch."""
-    figure, (axes,) = _epochs(1)
-    _line(axes, table, "train_loss", BLUE, "train")
-    _line(axes, table, "val_loss", VERMILION, "validation")
+    figure, (axes,) = epochs_figure(1)
+    line(axes, table, "train_loss", BLUE, "train")
+    line(axes, table, "val_loss", VERMILION, "validation")
     best = int(np.argmin(table["val_loss"]))
     axes.plot(
         table["epoch"][best],
@@ -79,10 +79,10 @@ def losses(table: _Table) -> Figure:
 @styled
 def accuracy(table: _Table) -> Figure:
     """Draw the accuracy on training and validation images, and below it the learning rate."""
-    figure, (top, bottom) = _epochs(2)
-    _line(top, table, "train_accuracy", BLUE, "train (augmented, mixed up)")
-    _line(top, table, "val_accuracy", VERMILION, "validation")
-    _line(bottom, table, "lr", PURPLE, "learning rate")
+    figure, (top, bottom) = epochs_figure(2)
+    line(top, table, "train_accuracy", BLUE, "train (augmented, mixed up)")
+    line(top, table, "val_accuracy", VERMILION, "validation")
+    line(bottom, table, "lr", PURPLE, "learning rate")
     percent_ticks(top)
     top.set(ylabel="accuracy")
     top.legend()
@@ -114,13 +114,13 @@ def contributions(table: _Table) -> Figure:
 @styled
 def convergence(table: _Table) -> Figure:
     """Draw how far validation loss and accuracy are from their best; a flat end near zero has converged."""
-    figure, (top, bottom) = _epochs(2)
+    figure, (top, bottom) = epochs_figure(2)
     loss, best_loss = table["val_loss"], table["val_loss"].min()
     best_accuracy = table["val_accuracy"].max()
     excess = {"excess": 100 * (loss - best_loss) / max(abs(best_loss), 1e-12), "epoch": table["epoch"]}
     missing = {"missing": 100 * (best_accuracy - table["val_accuracy"]), "epoch": table["epoch"]}
-    _line(top, excess, "excess", VERMILION, "validation loss")
-    _line(bottom, missing, "missing", BLUE, "validation accuracy")
+    line(top, excess, "excess", VERMILION, "validation loss")
+    line(bottom, missing, "missing", BLUE, "validation accuracy")
     # Linear below 0.1 so that the best epoch itself, at zero, stays on the axis.
     for axes, ylabel in ((top, "loss above best (%)"), (bottom, "accuracy below best\n(percentage points)")):
         axes.set_yscale("symlog", linthresh=0.1)
@@ -132,7 +132,8 @@ def convergence(table: _Table) -> Figure:
     return figure
 
 
-def _epochs(rows: int) -> tuple[Figure, np.ndarray]:
+def epochs_figure(rows: int) -> tuple[Figure, np.ndarray]:
+    """Return a figure of ``rows`` panels over the same epochs, and its axes."""
     figure = new_figure(7.5, 4.2 if rows == 1 else 5.6)
     grid = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
     grid[-1].set_xlabel("epoch")
@@ -140,6 +141,7 @@ def _epochs(rows: int) -> tuple[Figure, np.ndarray]:
     return figure, grid
 
 
-def _line(axes: Axes, table: _Table, name: str, colour: str, label: str) -> None:
+def line(axes: Axes, table: Mapping[str, np.ndarray], name: str, colour: str, label: str) -> None:
+    """Draw one column of a history, its epochs marked where they are few."""
     marker = "o" if len(table["epoch"]) < 15 else ""
     axes.plot(table["epoch"], table[name], color=colour, marker=marker, markersize=4, label=label)

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from attractor import __version__
-from attractor.report.captions import CAPTIONS
+from attractor.report.captions import CAPTIONS, Caption
 from attractor.report.gallery import data_uri, galleries
 from attractor.report.style import percent
 from attractor.tasks.evaluation import Evaluation
@@ -25,13 +25,13 @@ def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
         title=escape(evaluation.title),
         style=room.joinpath("page.css").read_text("utf-8"),
         verdict=escape(verdict(evaluation)),
-        numbers="\n".join(_number(*number) for number in _key_numbers(evaluation)),
+        numbers="\n".join(number(*fact) for fact in _key_numbers(evaluation)),
         methods=_methods(evaluation),
-        figures=_figures(images),
+        figures=figures(images, CAPTIONS),
         galleries=galleries(evaluation),
-        unreadable=_facts("Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable),
+        unreadable=facts("Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable),
         notes=_notes(evaluation.notes),
-        provenance=_facts("Provenance", "how these numbers came about", _flat(evaluation.provenance)),
+        provenance=facts("Provenance", "how these numbers came about", flat(evaluation.provenance)),
         version=__version__,
     )
 
@@ -83,7 +83,8 @@ def _interval(count: int, total: int) -> str:
     return f"95 % interval {100 * interval.low:.1f} to {percent(interval.high)}"
 
 
-def _number(name: str, value: str, hint: str) -> str:
+def number(name: str, value: str, hint: str) -> str:
+    """Return one of the large numbers at the top of a page."""
     return f'<div class="number"><span>{name}</span><b>{value}</b><span>{hint}</span></div>'
 
 
@@ -103,9 +104,10 @@ def _methods(evaluation: Evaluation) -> str:
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
 
 
-def _figures(images: Mapping[str, Path]) -> str:
+def figures(images: Mapping[str, Path], captions: Mapping[str, Caption]) -> str:
+    """Return the figures, PNG files by name, with their captions and in the order of these."""
     plots = []
-    for name, (title, text, wide) in CAPTIONS.items():
+    for name, (title, text, wide) in captions.items():
         if name in images:
             source = data_uri(images[name].read_bytes(), "png")
             plots.append(
@@ -116,10 +118,11 @@ def _figures(images: Mapping[str, Path]) -> str:
     return '<div class="plots">\n' + "\n".join(plots) + "\n</div>"
 
 
-def _facts(title: str, hint: str, facts: Sequence[tuple[str, Any]]) -> str:
-    if not facts:
+def facts(title: str, hint: str, values: Sequence[tuple[str, Any]]) -> str:
+    """Return a section with a table of names and values, nothing where there are none."""
+    if not values:
         return ""
-    rows = "\n".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in facts)
+    rows = "\n".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in values)
     head = f"<h2>{title} <small>{hint}</small></h2>"
     return f'<section>\n{head}\n<table class="facts">\n{rows}\n</table>\n</section>'
 
@@ -129,10 +132,10 @@ def _notes(notes: Sequence[str]) -> str:
     return f"<section>\n<h2>Notes</h2>\n<ul>\n{items}\n</ul>\n</section>" if notes else ""
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested mappings as one level of dotted names."""
-    flat: list[tuple[str, Any]] = []
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested mappings as one level of dotted names."""
+    pairs: list[tuple[str, Any]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"
-        flat += _flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, value)]
-    return flat
+        pairs += flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, value)]
+    return pairs

@@ -27,9 +27,9 @@ def reconstructions(evaluation: Evaluation) -> Figure | None:
     # One scale for all rows, else the harmless difference of a normal image would look as bright as a defect.
     brightest = max(1.0, max(float(np.quantile(difference(e), 0.999)) for e in examples))
     panels: list[tuple[str, _Panel]] = [
-        ("original", lambda axes, e: _show(axes, e.original)),
-        ("reconstruction", lambda axes, e: _show(axes, np.asarray(e.reconstruction))),
-        ("difference", lambda axes, e: _show(axes, HEAT_MAP(difference(e) / brightest)[..., :3])),
+        ("original", lambda axes, e: show(axes, e.original)),
+        ("reconstruction", lambda axes, e: show(axes, np.asarray(e.reconstruction))),
+        ("difference", lambda axes, e: show(axes, HEAT_MAP(difference(e) / brightest)[..., :3])),
     ]
     return _rows(examples, panels, (0, brightest), "absolute difference (grey levels of 255)")
 
@@ -42,8 +42,8 @@ def heat_maps(evaluation: Evaluation) -> Figure | None:
         return None
     limits = heat_limits(evaluation)
     panels: list[tuple[str, _Panel]] = [
-        ("original", lambda axes, e: _show(axes, e.original)),
-        ("heat", lambda axes, e: _show(axes, overlay(e.original, np.asarray(e.heat), limits))),
+        ("original", lambda axes, e: show(axes, e.original)),
+        ("heat", lambda axes, e: show(axes, overlay(e.original, np.asarray(e.heat), limits))),
     ]
     if any(e.mask is not None for e in examples):
         panels.append(("ground truth", _show_outline))
@@ -112,7 +112,7 @@ def _colour_bar(part: SubFigure, limits: tuple[float, float], label: str) -> Non
     bar.set_label(label, fontsize=10)
 
 
-def _show(axes: Axes, image: np.ndarray) -> None:
+def show(axes: Axes, image: np.ndarray) -> None:
     """Draw in a square view, so that images of any shape stand in line."""
     height, width = image.shape[:2]
     x, y, half = (width - 1) / 2, (height - 1) / 2, max(height, width) / 2
@@ -123,6 +123,6 @@ def _show(axes: Axes, image: np.ndarray) -> None:
 def _show_outline(axes: Axes, example: Example) -> None:
     """Draw the true outline; a normal image has none, an anomalous image without a mask is left out."""
     if example.mask is not None or example.label == 0:
-        _show(axes, example.original)
+        show(axes, example.original)
     if example.mask is not None and example.mask.any():
         axes.contour(example.mask, levels=[0.5], colors=[SKY], linewidths=1.5)
