@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 from attractor.errors import InputError
 
 if TYPE_CHECKING:
+    from attractor.dynamics import descend
     from attractor.energy import GloebaAttention
-    from attractor.models import Selyne, SelyneConfig
+    from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig
     from attractor.models.store import load_model, pretrained, save_model
-    from attractor.tasks import AnomalyDetector, evaluate
+    from attractor.tasks import AnomalyDetector, Inpainter, evaluate
 
 __version__ = "0.1.0"
 __all__ = [
     "AnomalyDetector",
     "GloebaAttention",
+    "ImageET",
+    "ImageETConfig",
+    "Inpainter",
     "InputError",
     "Selyne",
     "SelyneConfig",
+    "descend",
     "evaluate",
     "load_model",
     "pretrained",
@@ -29,8 +34,12 @@ __all__ = [
 _HOMES = {
     "AnomalyDetector": "attractor.tasks",
     "GloebaAttention": "attractor.energy",
+    "ImageET": "attractor.models",
+    "ImageETConfig": "attractor.models",
+    "Inpainter": "attractor.tasks",
     "Selyne": "attractor.models",
     "SelyneConfig": "attractor.models",
+    "descend": "attractor.dynamics",
     "evaluate": "attractor.tasks",
     "load_model": "attractor.models.store",
     "pretrained": "attractor.models.store",

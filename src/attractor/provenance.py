@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("attractor", "torch", "numpy", "scikit-learn", "kornia", "accelerate", "pillow")
+PACKAGES = ("attractor", "torch", "numpy", "scikit-learn", "kornia", "accelerate", "pillow", "scikit-image")
 
 
 def provenance() -> dict[str, Any]:

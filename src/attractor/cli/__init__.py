@@ -10,7 +10,7 @@ import sys
 import typer
 
 from attractor import __version__
-from attractor.cli import demo, detect, inspect, pretrain
+from attractor.cli import convert, demo, detect, inpaint, inspect, pretrain
 from attractor.console import stderr
 from attractor.errors import InputError
 
@@ -25,9 +25,11 @@ app = typer.Typer(
     "exit code 0, 1 (failed) or 2 (bad usage or bad input).",
 )
 app.add_typer(detect.app, name="detect")
+app.add_typer(inpaint.app, name="inpaint")
 app.command()(demo.demo)
 app.command()(pretrain.pretrain)
 app.command()(inspect.inspect)
+app.command()(convert.convert)
 
 
 def _version(wanted: bool) -> None:

@@ -15,8 +15,11 @@ def print_json(values: Any) -> None:
 
 
 def report_unreadable(unreadable: Sequence[tuple[str, str]]) -> None:
-    """Name every file that went to no score, on stderr."""
+    """Name every file that was left out, on stderr."""
     if unreadable:
-        stderr.print(f"{len(unreadable)} file{'s' * (len(unreadable) != 1)} could not be read and went to no score:")
+        one = len(unreadable) == 1
+        stderr.print(
+            f"{len(unreadable)} file{'' if one else 's'} could not be read and {'is' if one else 'are'} left out:"
+        )
         for path, reason in unreadable:
             stderr.print(f"  {path}: {reason}")

@@ -87,6 +87,18 @@ def load_batches(
         yield [canvas.index for canvas in canvases], views
 
 
+def load_images(
+    source: ImageSource, size: tuple[int, int], unreadable: list[UnreadableImage]
+) -> tuple[list[int], Tensor]:
+    """Every readable image in memory: places in the source, and uint8 ``(N, C, h, w)``; the rest as load_batches."""
+    images = torch.empty(len(source), source.channels, *size, dtype=torch.uint8)
+    kept: list[int] = []
+    for indices, batch in load_batches(source, size, unreadable):
+        images[len(kept) : len(kept) + len(indices)] = batch
+        kept += indices
+    return kept, images[: len(kept)]
+
+
 def in_order(load: Callable[[int], T], count: int, workers: int, ahead: int) -> Iterator[T]:
     """``load(0), load(1), ...`` computed by threads, at most ``ahead`` before their turn."""
     waiting: deque[Future[T]] = deque()

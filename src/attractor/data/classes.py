@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
-from attractor.data.batches import load_batches
+from attractor.data.batches import load_images
 from attractor.data.images import UnreadableImage, is_image_name
 from attractor.data.sources import ImageSource, find_images
 from attractor.errors import InputError
@@ -61,13 +61,9 @@ def load_classes(
 
 
 def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: tuple[int, int]) -> ClassImages:
-    images = torch.empty(len(source), source.channels, *size, dtype=torch.uint8)
-    kept: list[int] = []
     unreadable: list[UnreadableImage] = []
-    for indices, batch in load_batches(source, size, unreadable):
-        images[len(kept) : len(kept) + len(indices)] = batch
-        kept += indices
-    return ClassImages(images[: len(kept)], labels[kept], classes, unreadable)
+    kept, images = load_images(source, size, unreadable)
+    return ClassImages(images, labels[kept], classes, unreadable)
 
 
 def _class_names(files: Files, split: str) -> dict[PurePosixPath, str]:

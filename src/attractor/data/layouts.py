@@ -58,11 +58,14 @@ def labelled_folder(root: str | PathLike[str], normal: str | None = None, channe
 
 def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """Anomalous pixels, bool ``(H, W)``: those above zero in the file, by nearest neighbour to ``shape``."""
-    image = open_image(path)
-    if len(image.getbands()) > 1:
-        image = image.convert("L")
-    mask = Image.fromarray((np.asarray(image) > 0).astype(np.uint8))
+    mask = Image.fromarray(mask_pixels(path).astype(np.uint8))
     return np.asarray(mask.resize((shape[1], shape[0]), Image.Resampling.NEAREST)) > 0
+
+
+def mask_pixels(path: Path) -> np.ndarray:
+    """The pixels above zero in an image file, bool ``(H, W)``; raises :class:`UnreadableImage`."""
+    image = open_image(path)
+    return np.asarray(image.convert("L") if len(image.getbands()) > 1 else image) > 0
 
 
 def _images_by_class(folder: Path) -> dict[str, list[Path]]:

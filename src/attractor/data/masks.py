@@ -1,7 +1,10 @@
-"""Which patches of an image are hidden: drawn by a seeded generator, or read from a picture."""
+"""Which part of an image is hidden: patches drawn by a seeded generator, or pixels that somebody marked."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,3 +50,41 @@ def patches_of(pixels: Tensor, patch: int) -> Tensor:
 def pixels_of(hidden: Tensor, grid: Grid, patch: int) -> Tensor:
     """The pixels of hidden patches, bool ``(B, N) -> (B, H, W)``."""
     return hidden.unflatten(1, grid).repeat_interleave(patch, 1).repeat_interleave(patch, 2)
+
+
+def as_masks(mask: Any, count: int) -> list[Tensor]:
+    """Hidden pixels of each of ``count`` images, bool ``(H, W)``.
+
+    ``mask`` is bool ``(H, W)``, the same for all of them, or ``(B, H, W)``, or a list of ``(H, W)`` for images of
+    different sizes; arrays or tensors. Raises :class:`InputError` for anything else.
+    """
+    if isinstance(mask, (list, tuple)):
+        masks = [_bool(item) for item in mask]
+    else:
+        whole = _bool(mask)
+        masks = list(whole) if whole.ndim == 3 else [whole] * count
+    if len(masks) != count:
+        raise InputError(f"{len(masks)} masks for {count} images; give one of each, or one mask (H, W) for all")
+    for found in masks:
+        if found.ndim != 2:
+            raise InputError(f"a mask has shape {tuple(found.shape)}; give (H, W), True where a pixel is hidden")
+    return masks
+
+
+def _bool(mask: Any) -> Tensor:
+    found = mask.cpu() if isinstance(mask, Tensor) else np.asarray(mask)
+    if found.dtype not in (torch.bool, np.bool_):
+        raise InputError(f"the mask is {found.dtype}; give bool, True where a pixel is hidden (for example mask > 0)")
+    return torch.as_tensor(found)
+
+
+def check_mask(mask: Tensor, size: tuple[int, int], name: str) -> None:
+    """Raise :class:`InputError` unless ``mask`` fits the image ``name`` and leaves something to do and to go by."""
+    if mask.shape != size:
+        height, width = mask.shape
+        raise InputError(
+            f"{name} is {size[1]} x {size[0]} pixels, its mask {width} x {height}; make them the same size"
+        )
+    if mask.all() or not mask.any():
+        what = "everything; leave a part of the image visible" if mask.all() else "nothing; mark what is to be painted"
+        raise InputError(f"the mask of {name} hides {what}")

@@ -1,0 +1,251 @@
+"""In-painting: hidden pixels filled in by the descent of an energy, every other pixel as it was given."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+from attractor.console import progress
+from attractor.data.batches import load_images
+from attractor.data.images import UnreadableImage
+from attractor.data.masks import patches_of
+from attractor.data.sources import as_source
+from attractor.dynamics import Rule
+from attractor.dynamics.rules import find_rule
+from attractor.errors import InputError
+from attractor.files import read_json, write_json
+from attractor.models import ImageET, ImageETConfig, preset
+from attractor.models.patches import unpatchify
+from attractor.models.store import fingerprint, pretrained, save_model
+from attractor.scoring.inpainting import psnr
+from attractor.tasks.sitting import Painting, Sitting, batches, masks_by, sit
+from attractor.tasks.walk import Walk
+from attractor.training.inpainting import Inpainting, InpaintRecipe
+from attractor.training.loop import seed_everything, train
+
+FORMAT = 1
+
+
+class Inpainter(BaseEstimator):
+    """Fills in what is hidden of an image, by an Energy Transformer.
+
+    ``model``: a shipped name (``"et-tiny"``), a folder that ``attractor inpaint fit`` or this class wrote, or an
+    :class:`~attractor.models.ImageET`; with ``pretrained=False`` a named model starts from random weights and must be
+    fitted. ``epochs`` and the peak learning rate ``lr`` are those of :meth:`fit`. ``rule``, ``steps`` and
+    ``step_size``: the descent, the model's own where None (see :func:`~attractor.dynamics.descend`).
+    ``size``: an image of another size is looked at at the ``"model"``'s, and what is painted is resized back, or at
+    its ``"own"``. The first is the default because patches and positions then are those of training: under the same
+    masks it fills nearer the original, and its cost does not grow with the image.
+
+    Nothing happens before it is used. Without :meth:`fit` the pretrained model paints as it is. Fitted attributes:
+    ``model_``, ``recipe_``, ``split_``, ``history_`` (a row an epoch), ``unreadable_``.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | ImageET = "et-tiny",
+        *,
+        pretrained: bool = True,
+        epochs: int = 10,
+        lr: float = 5e-4,
+        rule: str | Rule = "fixed",
+        steps: int | None = None,
+        step_size: float | None = None,
+        size: str = "model",
+        seed: int = 0,
+    ):
+        self.model = model
+        self.pretrained = pretrained
+        self.epochs = epochs
+        self.lr = lr
+        self.rule = rule
+        self.steps = steps
+        self.step_size = step_size
+        self.size = size
+        self.seed = seed
+
+    # --- fitting -----------------------------------------------------------------------------------------------
+
+    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> Inpainter:
+        """Learn from whole images: a folder, paths, an array, a tensor (:func:`attractor.data.sources.as_source`).
+
+        They are resized to the model's size and held in memory; unreadable files are left out and listed in
+        ``unreadable_``. ``checkpoint`` is a folder in which training is checkpointed and from which ``resume``
+        continues. Raises :class:`InputError` where there is no image to read.
+        """
+        self._check_settings()
+        seed_everything(self.seed)
+        model = self._start()
+        source = as_source(images, model.config.channels)
+        unreadable: list[UnreadableImage] = []
+        _, pixels = load_images(source, model.config.image_size, unreadable)
+        if not len(pixels):
+            raise InputError(f"none of the {len(source)} images can be read; the first: {unreadable[0]}")
+        settings = {"epochs": self.epochs, "lr": self.lr, "seed": self.seed, "batch_size": 32, "warmup_epochs": 0.2}
+        named = {"name": "inpainter", "data": "images", "model": model.config.to_dict()}
+        recipe = InpaintRecipe.parse({**named, **settings}, "Inpainter")
+        self.model_ = model
+        self.train(recipe, pixels, checkpoint=checkpoint, resume=resume)
+        self.unreadable_ = unreadable
+        return self
+
+    def train(
+        self,
+        recipe: InpaintRecipe,
+        images: Tensor,
+        val_images: Tensor | None = None,
+        *,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+    ) -> Inpainter:
+        """Train by a recipe, on uint8 images ``(N, C, H, W)`` of the model's size; the rest as :meth:`fit`."""
+        objective = _Run(recipe, images, val_images, self.ready())
+        objective.settings = {**objective.settings, "images": fingerprint([images])}
+        self.recipe_ = recipe
+        self.split_ = {"train_images": len(images), "val_images": 0 if val_images is None else len(val_images)}
+        self.history_ = train(objective, recipe.schedule(), checkpoint, resume)
+        return self
+
+    def _check_settings(self) -> None:
+        """Refuse what cannot work before any work is done."""
+        find_rule(self.rule)
+        if self.size not in ("model", "own"):
+            raise InputError(f"size must be 'model' or 'own', not {self.size!r}")
+        if self.steps is not None and self.steps < 0:
+            raise InputError(f"steps is {self.steps}; give 0 or more, or None for the model's own")
+
+    def _start(self) -> ImageET:
+        """The model to begin with."""
+        if isinstance(self.model, ImageET):
+            model = copy.deepcopy(self.model)  # what the caller holds is not trained
+        elif self.pretrained:
+            model = pretrained(str(self.model), "image-et")
+        else:
+            model = ImageET(preset(str(self.model), ImageETConfig))
+        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def ready(self) -> ImageET:
+        """The model that paints: the fitted one, or the pretrained one as it is."""
+        self._check_settings()
+        if not hasattr(self, "model_"):
+            if not self.pretrained and not isinstance(self.model, ImageET):
+                raise InputError("this Inpainter has random weights; call fit, or take pretrained=True")
+            self.model_ = self._start()
+        return self.model_
+
+    # --- painting ----------------------------------------------------------------------------------------------
+
+    def transform(self, images: Any, mask: Any = None, *, share: float = 0.5, seed: int = 0) -> Any:
+        """The images with their hidden pixels filled in, float32 ``(B, C, H, W)`` in 0..1; a list where sizes differ.
+
+        A tensor for a tensor, else an array. ``mask``: hidden pixels, bool ``(H, W)`` for all images, ``(B, H, W)``,
+        or a list; ``"block"`` hides the central half of both sides; without one a ``share`` of the patches is drawn
+        from ``seed`` and the image's number. Every visible pixel comes back exactly as given. Raises
+        :class:`InputError` on an image that cannot be read and a mask that does not fit.
+        """
+        filled = [painting.filled for painting in self.paint(images, mask, share=share, seed=seed)]
+        one_size = len({picture.shape for picture in filled}) == 1
+        if isinstance(images, Tensor):
+            return torch.stack(filled)
+        return torch.stack(filled).numpy() if one_size else [picture.numpy() for picture in filled]
+
+    def score(self, images: Any, mask: Any = None, *, share: float = 0.5, seed: int = 0) -> float:
+        """Mean PSNR in dB of the hidden pixels of whole images; the rest as :meth:`transform`."""
+        errors = [painting.mse for painting in self.paint(images, mask, share=share, seed=seed)]
+        return float(psnr(torch.stack(errors)).mean())
+
+    def trace(self, images: Any, mask: Any = None, *, share: float = 0.5, seed: int = 0) -> Walk:
+        """The descent itself, as the model sees it; images that it sees at one size, the rest as :meth:`transform`."""
+        model = self.ready()
+        sittings = list(self._sittings(images, mask, share, seed))
+        if len({sitting.frame.size for sitting in sittings}) > 1:
+            raise InputError("these images differ in size; trace them one at a time, or with size='model'")
+        views, hidden = _stacked(sittings, model)
+        if not hidden.any(dim=1).all():
+            raise InputError("what is hidden is too thin to be seen at the model's size; take size='own'")
+        return Walk.of(model, views, hidden, self.rule, self.steps, self.step_size)
+
+    def paint(
+        self,
+        images: Any,
+        mask: Any = None,
+        *,
+        share: float = 0.5,
+        seed: int = 0,
+        unreadable: list[UnreadableImage] | None = None,
+    ) -> Iterator[Painting]:
+        """What :meth:`transform` does, image by image, so that any number of them can be painted.
+
+        With a list ``unreadable`` images that cannot be read are appended to it and left out.
+        """
+        for batch in batches(self._sittings(images, mask, share, seed, unreadable)):
+            for sitting, painted in zip(batch, self._descend(batch), strict=True):
+                yield sitting.painting(painted)
+
+    def _sittings(
+        self, images: Any, mask: Any, share: float, seed: int, unreadable: list[UnreadableImage] | None = None
+    ) -> Iterator[Sitting]:
+        config = self.ready().config
+        source = as_source(images, config.channels)
+        sittings = sit(source, masks_by(mask, len(source), share, seed), config, self.size, unreadable)
+        return progress(sittings, "painting", total=len(source))
+
+    @torch.no_grad()
+    def _descend(self, batch: list[Sitting]) -> Tensor:
+        """What the tokens show in the end, ``(B, C, h, w)`` in 0..1."""
+        model = self.ready()
+        views, hidden = _stacked(batch, model)
+        x, _ = model.evolve(model.tokens(views, hidden), self.rule, steps=self.steps, step_size=self.step_size)
+        painted = unpatchify(model.read(x).float(), model.grid(views), model.config.patch)
+        return model.denormalize(painted).cpu()
+
+    # --- saving ------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write ``config.json`` and ``model.safetensors``: a model's folder, with these settings beside its sizes."""
+        if not isinstance(self.rule, str):
+            raise InputError("a rule with settings of its own cannot be saved; save with a rule by name")
+        folder = Path(folder).expanduser()
+        save_model(self.ready(), folder)
+        settings = self.get_params(deep=False)
+        for name in ("model", "pretrained"):  # where the model came from: the folder holds it now
+            settings.pop(name)
+        config = folder / "config.json"
+        write_json(config, {**read_json(config), "task": "Inpainter", "format": FORMAT, "inpainter": settings})
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> Inpainter:
+        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
+        folder = Path(folder).expanduser()
+        config = read_json(folder / "config.json")
+        if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("Inpainter", FORMAT):
+            raise InputError(f"{folder / 'config.json'} is not an Inpainter of format {FORMAT}; fit it again")
+        try:
+            inpainter = cls(folder, **config["inpainter"])
+            inpainter.ready()
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
+        return inpainter
+
+
+class _Run(Inpainting):
+    """Training of a model that the in-painter itself will save."""
+
+    def keep(self, name: str, folder: Path) -> None:
+        """Write nothing."""
+
+
+def _stacked(sittings: list[Sitting], model: ImageET) -> tuple[Tensor, Tensor]:
+    """Normalised views ``(B, C, h, w)`` and hidden patches ``(B, N)``, where the model is."""
+    device = model.mean.device
+    views = torch.stack([sitting.view for sitting in sittings]).to(device)
+    blank = torch.stack([sitting.blank for sitting in sittings]).to(device)
+    return model.normalize(views), patches_of(blank, model.config.patch)

@@ -1,0 +1,125 @@
+"""Images on their way to be painted: read, masked, framed, and gathered into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attractor.data.images import UnreadableImage
+from attractor.data.masks import as_masks, central_block, check_mask, patches_of, random_patches
+from attractor.data.sources import ImageSource
+from attractor.errors import InputError
+from attractor.models import ImageETConfig
+from attractor.scoring.inpainting import hidden_mse
+from attractor.tasks.framing import Frame, frame
+
+IMAGES, PAIRS = 64, 2**19  # images, and pairs of tokens, that descend together
+
+Masks = Callable[[int, Frame], Tensor]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Image number ``index``, ``(C, H, W)`` in 0..1, its hidden pixels ``mask (H, W)``, and it ``filled`` in."""
+
+    index: int
+    name: str
+    image: Tensor
+    mask: Tensor
+    filled: Tensor
+
+    @property
+    def mse(self) -> Tensor:
+        """Mean squared error of the hidden pixels, ``()``; of a whole image it says how well they were painted."""
+        return hidden_mse(self.image[None], self.filled[None], self.mask[None])[0]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """An image as a model sees it: ``view (C, h, w)``, of which the pixels ``blank (h, w)`` are hidden."""
+
+    index: int
+    name: str
+    image: Tensor
+    mask: Tensor
+    frame: Frame
+    view: Tensor
+    blank: Tensor
+
+    def painting(self, painted: Tensor) -> Painting:
+        """The finished image, from the view as it was painted."""
+        seen = torch.where(self.blank, painted, self.view)  # of a patch that was hidden whole a part may be known
+        return Painting(self.index, self.name, self.image, self.mask, self.frame.restore(self.image, self.mask, seen))
+
+    @property
+    def limit(self) -> int:
+        """How many images like this one descend together: the attention of a large one fills the memory alone."""
+        rows, columns = self.frame.grid
+        return max(1, min(IMAGES, PAIRS // (rows * columns) ** 2))
+
+
+def sit(
+    source: ImageSource, masks: Masks, config: ImageETConfig, size: str, unreadable: list[UnreadableImage] | None
+) -> Iterator[Sitting]:
+    """Every image of a source before a model of these sizes; ``size`` as :func:`frame` takes it.
+
+    One that cannot be read is appended to ``unreadable``, or raised where that is None. Raises :class:`InputError` on
+    a mask that does not fit.
+    """
+    for i, name in enumerate(source.names):
+        try:
+            image = floats(source, i)
+        except UnreadableImage as error:
+            if unreadable is None:
+                raise
+            unreadable.append(error)
+            continue
+        height, width = image.shape[1:]
+        framed = frame((height, width), config, size)
+        mask = masks(i, framed)
+        check_mask(mask, (height, width), name)
+        view, blank = framed.look(image, mask)
+        if patches_of(blank[None], config.patch).all():
+            raise InputError(f"{name}: no patch of {config.patch} pixels is left whole for the model; hide less")
+        yield Sitting(i, name, image, mask, framed, view, blank)
+
+
+def batches(sittings: Iterable[Sitting]) -> Iterator[list[Sitting]]:
+    """Neighbours that are seen at one size, as many together as memory allows."""
+    batch: list[Sitting] = []
+    for sitting in sittings:
+        if batch and (sitting.frame.size != batch[0].frame.size or len(batch) >= sitting.limit):
+            yield batch
+            batch = []
+        batch.append(sitting)
+    if batch:
+        yield batch
+
+
+def masks_by(mask: Any, count: int, share: float, seed: int) -> Masks:
+    """Hidden pixels of image i of ``count``: as given, ``"block"``, or drawn from the seed and i where None."""
+    if mask is None:
+        return lambda i, framed: framed.pixels(random_patches(1, framed.grid, share, _generator(seed, i))[0])
+    if isinstance(mask, str):
+        if mask != "block":
+            raise InputError(f"mask must be bool pixels, 'block' or None, not {mask!r}")
+        return lambda i, framed: framed.pixels(central_block(1, framed.grid)[0])
+    given = as_masks(mask, count)
+    return lambda i, framed: given[i]
+
+
+def _generator(seed: int, i: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed * 1_000_003 + i)
+
+
+def floats(source: ImageSource, i: int) -> Tensor:
+    """Image i, float32 ``(C, H, W)`` in 0..1; what is given in floats is not rounded to 8 bits."""
+    item = source.items[i]
+    if isinstance(item, np.ndarray) and item.dtype.kind == "f" and item.shape[2:] == (source.channels,):
+        return torch.from_numpy(np.ascontiguousarray(item.transpose(2, 0, 1), dtype=np.float32))
+    return torch.from_numpy(source.read(i)).permute(2, 0, 1).float() / 255
