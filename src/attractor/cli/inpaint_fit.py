@@ -1,4 +1,4 @@
-"""``attractor inpaint fit``: train on a folder from pretrained weights, or by a recipe from scratch."""
+"""``attractor inpaint fit``: train on a folder from pretrained weights, or by a recipe from what it starts from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fit(
     model: str | None = typer.Option(None, help="Where to start: a shipped name (et-tiny, the default) or a folder."),
     epochs: int | None = typer.Option(None, min=1, help="Times every image is looked at (10)."),
     seed: int | None = typer.Option(None, min=0, max=2**32 - 1, help="Seed of the order and the masks (0)."),
-    recipe: Path | None = typer.Option(None, help="YAML recipe; trains from scratch, on DATA's splits if it has them."),
+    recipe: Path | None = typer.Option(None, help="YAML recipe; trains as it says, on DATA's splits if it has them."),
     resume: bool = typer.Option(False, help="Go on with an interrupted run."),
 ) -> None:
     """Train on whole images; writes the in-painter, result.json and the training curves into OUTPUT."""
@@ -54,9 +54,8 @@ def fit(
 
 
 def _fit_recipe(settings: InpaintRecipe, data: Path, output: Path, resume: bool) -> Inpainter:
-    """Train from random weights; a folder without the recipe's splits is trained on whole."""
+    """Train from random weights or the recipe's; a folder without the recipe's splits is trained on whole."""
     from attractor.data.unlabelled import load_unlabelled
-    from attractor.models import ImageET
     from attractor.tasks.inpainting import Inpainter
     from attractor.training.loop import seed_everything
 
@@ -69,7 +68,7 @@ def _fit_recipe(settings: InpaintRecipe, data: Path, output: Path, resume: bool)
         unreadable += more
     stderr.print(f"{len(images)} training and {0 if val_images is None else len(val_images)} validation images")
     seed_everything(settings.seed)
-    inpainter = Inpainter(ImageET(settings.config()), seed=settings.seed)
+    inpainter = Inpainter(settings.network(), seed=settings.seed)
     inpainter.train(settings, images, val_images, checkpoint=output, resume=resume)
     inpainter.unreadable_ = unreadable
     return inpainter

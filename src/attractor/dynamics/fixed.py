@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attractor.dynamics.descend import Landscape
+from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
 
 
@@ -24,15 +24,15 @@ class Fixed:
             if recorder is None:
                 update = step_size * landscape.force(x)
             else:
-                energy, force = landscape.evaluate(x)
-                recorder.state(x, energy, force)
-                update = step_size * force
+                here = landscape.at(x)
+                recorder.state(here)
+                update = step_size * here.force
             if self.noise:
                 kick = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=self.generator)
                 update = update + step_size**0.5 * self.noise * kick
             if recorder is not None:
-                recorder.step(x.new_full((len(x),), step_size), update)
+                recorder.step(step_size, update)
             x = x + update
         if recorder is not None:
-            recorder.state(x, *landscape.evaluate(x))
+            recorder.state(landscape.at(x))
         return x

@@ -1,10 +1,41 @@
-"""The step rules by name."""
+"""The step rules: what one is, and their names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from attractor.dynamics.descend import Rule
+from torch import Tensor
+
+from attractor.dynamics.equilibrium import Equilibrium
 from attractor.dynamics.fixed import Fixed
+from attractor.dynamics.guaranteed import Guaranteed
+from attractor.dynamics.landscape import Landscape
+from attractor.dynamics.ode import ODE
+from attractor.dynamics.trace import Recorder
+from attractor.errors import InputError
 
-RULES: dict[str, Callable[[], Rule]] = {"fixed": Fixed}
+
+class Rule(Protocol):
+    """How steps are chosen; one small class a file."""
+
+    def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
+        """Walk at most ``steps`` steps from ``x`` and return where it ends; every state and step is recorded."""
+        ...
+
+
+RULES: dict[str, Callable[[], Rule]] = {
+    "fixed": Fixed,
+    "guaranteed": Guaranteed,
+    "ode": ODE,
+    "equilibrium": Equilibrium,
+}
+
+
+def find_rule(rule: str | Rule) -> Rule:
+    """A rule by name; an unknown one raises :class:`InputError`."""
+    if not isinstance(rule, str):
+        return rule
+    if rule not in RULES:
+        raise InputError(f"rule must be one of {', '.join(RULES)}, not {rule!r}")
+    return RULES[rule]()

@@ -1,0 +1,98 @@
+"""The descent and its fixed step: noise, blocks in sequence, compilers, bad input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_block import small_block, tokens
+from torch import Tensor, nn
+
+from attractor.dynamics import Fixed, descend, descend_blocks
+from attractor.errors import InputError
+
+
+class Two(nn.Module):
+    """Two fixed steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy, self.norm = small_block(dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return descend(self.energy, self.norm, x, steps=2)[0]
+
+
+def test_no_noise_is_the_plain_step_and_a_seed_repeats_the_walk() -> None:
+    energy, norm = small_block()
+    x = tokens()
+
+    def walk(noise: float, seed: int) -> Tensor:
+        return descend(energy, norm, x, rule=Fixed(noise, torch.Generator().manual_seed(seed)))[0]
+
+    assert torch.equal(walk(0.0, 1), descend(energy, norm, x)[0])
+    assert torch.equal(walk(0.3, 1), walk(0.3, 1))
+    assert not torch.equal(walk(0.3, 1), walk(0.3, 2))
+
+
+def test_the_noise_has_the_variance_of_a_langevin_step() -> None:
+    energy, norm = small_block()
+    x = tokens().repeat(500, 1, 1)
+    plain, noisy = (descend(energy, norm, x, steps=1, step_size=0.25, rule=Fixed(n))[0] for n in (0.0, 0.6))
+    assert (noisy - plain).std().item() == pytest.approx(0.25**0.5 * 0.6, rel=0.01)
+    assert (noisy - plain).mean().abs() < 0.005
+
+
+def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -> None:
+    first, second, x = small_block(), small_block(), tokens()
+    settings = {"steps": 3, "step_size": 0.05, "rule": "guaranteed"}
+    y, trace = descend_blocks([first, second], x, trace="tokens", **settings)
+    middle, one = descend(*first, x, trace="tokens", **settings)
+    end, two = descend(*second, middle, trace="tokens", **settings)
+    assert torch.equal(y, end)
+    assert torch.equal(trace.energies, torch.cat([one.energies, two.energies]))
+    assert torch.equal(trace.tokens[3], trace.tokens[4])
+    assert trace.seams == (3,)
+    assert trace.step_sizes[3].count_nonzero() == trace.updates[3].count_nonzero() == 0
+    assert trace.steps.tolist() == (one.steps + two.steps).tolist()
+    assert trace.rises().tolist() == [0] * len(x)  # whatever the energy does where it changes
+    assert (trace + trace).seams == (3, 7, 11)
+
+
+def test_a_trace_does_not_change_the_walk() -> None:
+    energy, norm = small_block()
+    x = tokens()
+    assert torch.equal(descend(energy, norm, x)[0], descend(energy, norm, x, trace="tokens")[0])
+
+
+@pytest.mark.parametrize("how", ["export", "compile"])
+def test_two_steps_go_through_the_compilers(how: str) -> None:
+    model, x = Two(), tokens(torch.float32)
+    whole = torch.export.export(model, (x,)).module() if how == "export" else torch.compile(model, fullgraph=True)
+    eager = [p.grad for p in _backward(model, model(x))]
+    captured = [p.grad for p in _backward(whole, whole(x))]
+    torch.testing.assert_close(whole(x), model(x))
+    torch.testing.assert_close(captured, eager)
+
+
+def _backward(model: nn.Module, y: Tensor) -> list[nn.Parameter]:
+    model.zero_grad()
+    y.square().sum().backward()
+    return list(model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"rule": "newton"}, "newton.*|fixed, guaranteed, ode, equilibrium"),
+        ({"steps": -1}, "steps"),
+        ({"step_size": 0.0}, "step_size"),
+        ({"step_size": float("nan")}, "step_size"),
+        ({"step_size": float("inf")}, "step_size"),
+        ({"x": torch.zeros(5, 8)}, r"\(B, N, D\)"),
+        ({"x": torch.zeros(1, 5, 8, dtype=torch.long)}, "int64"),
+    ],
+)
+def test_bad_input_is_named(change: dict, names: str) -> None:
+    energy, norm = small_block()
+    with pytest.raises(InputError, match=names):
+        descend(energy, norm, **{"x": tokens(), **change})
