@@ -47,6 +47,7 @@ def main() -> None:
         **found,
         "unreadable": len(unreadable),
         "model": config.to_dict(),
+        "parameters": sum(p.numel() for p in inpainter.ready().parameters()),
         "training": read_json(training) if training.exists() else None,
         **provenance(),
     }

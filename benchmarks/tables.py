@@ -60,7 +60,7 @@ def painting(results: Path) -> str:
     stages = [read_json(results / f"train-{name}.json") for name in ("et-tiny-coarse", "et-tiny")]
     hours = sum(stage["hours"] for stage in stages)
     lines = [
-        f"**In-painting Tiny ImageNet's validation images.** `et-tiny` ({stages[1]['parameters']:,} parameters), "
+        f"**In-painting Tiny ImageNet's validation images.** `et-tiny` ({found['parameters']:,} parameters), "
         f"trained for {hours:.1f} hours on one CPU core on {stages[1]['train_images']:,} images "
         "(`recipes/et-tiny-coarse.yaml`, then `recipes/et-tiny.yaml`). Mean over the images ± its standard error; the "
         "last column is how far ours is ahead, image by image. Made by `benchmarks/inpainting.py`.",
@@ -92,6 +92,19 @@ def descent(results: Path) -> str:
         shares = [f"{100 * rules[rule]['blocks_rising']:.2g} %" for rule in ("fixed", "guaranteed")]
         lines.append(f"| {precision} | {rules['fixed']['blocks']:,} | " + " | ".join(shares) + " |")
     return "\n".join(lines)
+
+
+def memory(results: Path) -> str:
+    """What a training step takes, ours and the published code's."""
+    found = read_json(results / "attention-memory.json")
+    sizes, ours, theirs = found["sizes"], found["ours"], found["published"]
+    extrapolated = ", extrapolated from 1, 2 and 3 steps, as it does not fit the machine" * theirs["extrapolated"]
+    return (
+        f"**Memory of a training step.** {sizes['tokens']:,} tokens of width {sizes['dim']}, {sizes['steps']} steps, "
+        f"float32, one CPU thread: {ours['peak_mb'] / 1000:.2f} GB and {ours['cpu_seconds']:.0f} s, against "
+        f"{theirs['peak_mb'] / 1000:.1f} GB and {theirs['cpu_seconds']:.0f} s through the published PyTorch code"
+        f"{extrapolated} (`benchmarks/attention_memory.py`)."
+    )
 
 
 def spread(value: dict[str, float], digits: int) -> str:

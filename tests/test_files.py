@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attractor.errors import InputError
-from attractor.files import discard_unfinished, read_json, replacing, write_json, write_text
+from attractor.files import discard_unfinished, read_json, replacing, require_writable, write_json, write_text
 
 
 def test_text_and_json_come_back(tmp_path: Path) -> None:
@@ -69,7 +69,15 @@ def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
     assert str(tmp_path / "file" / "a.txt") in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00"])
+def test_trying_a_folder_leaves_it_as_it_was(tmp_path: Path) -> None:
+    write_text(tmp_path / "probe", "somebody's")
+    require_writable(tmp_path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("probe", "somebody's")]
+    with pytest.raises(InputError, match="probe cannot be written"):
+        require_writable(tmp_path / "probe")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000])
 def test_broken_json_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.json") as caught:

@@ -48,9 +48,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def require_writable(folder: Path) -> None:
     """Make ``folder`` and see that a file can be written into it, before the work that is to end there."""
-    with replacing(folder / "probe") as probe:
-        probe.touch()
-    (folder / "probe").unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.NamedTemporaryFile(dir=folder, prefix=UNFINISHED).close()  # of a name that no file there has
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to ({error.strerror}); choose another folder") from None
 
 
 def _umask() -> int:
@@ -109,5 +111,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; is {path.parent} a folder that attractor wrote?") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last where it nests without end
         raise InputError(f"{path} cannot be read as JSON ({error}); write it again") from None

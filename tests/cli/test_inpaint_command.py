@@ -81,11 +81,13 @@ def test_run_takes_many_images_into_a_folder_by_seed(painter: Path, photos: Path
 
 def test_trace_writes_down_the_descent_asked_for(painter: Path, photos: Path, tmp_path: Path, monkeypatch) -> None:
     walks = []
-    monkeypatch.setattr(descent, "write_descent", lambda walk, folder: walks.append(walk) or [folder / "index.html"])
+    monkeypatch.setattr(
+        descent, "write_descent", lambda walk, folder, title, about: walks.append(walk) or [folder / title]
+    )
     image = photos / "00.png"
     done = run("inpaint", "trace", image, "--random", 0.25, "--steps", 4, "-o", tmp_path / "walk", "--model", painter)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [str(tmp_path / "walk" / "index.html")]
+    assert done.stdout.splitlines() == [str(tmp_path / "walk" / "Watching a descent: 00.png")]
     assert walks[0].frames.shape == (5, 1, 3, 16, 16) and walks[0].hidden.sum() == 4
 
 
@@ -133,7 +135,7 @@ def test_an_interrupted_fit_is_taken_up(painter: Path, photos: Path, tmp_path: P
     one_line(run(*arguments), "--resume")
     assert run(*arguments, "--resume").returncode == 0
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
-    one_line(run(*arguments, "--resume"), "nothing to resume")
+    one_line(run(*arguments, "--resume"), "finished model")
 
 
 def test_bad_usage_gets_one_line(painter: Path, photos: Path, mask: Path, recipe: Path, tmp_path: Path) -> None:
@@ -158,9 +160,14 @@ def test_bad_usage_gets_one_line(painter: Path, photos: Path, mask: Path, recipe
         ((image, "--block", "--rule", "magic"), ("magic", "guaranteed")),
         ((image, "--block", "--size", "huge"), ("huge",)),
         ((image, "--block", "--step-size", 0), ("step_size",)),
+        ((image, "--block", "--step-size", 1e38), ("smaller step size",)),
     ):
         one_line(run("inpaint", "run", *arguments, *out), *words)
     assert not (tmp_path / "o.png").exists()
+    before = image.read_bytes()
+    for output, word in ((tmp_path / "o.xyz", ".xyz"), (photos, "00.png"), (image, "00.png")):
+        one_line(run("inpaint", "run", image, "--block", "-o", output, "--model", painter), word)
+    assert image.read_bytes() == before
     one_line(run("inpaint", "trace", image, *out), "--mask")
     one_line(run("inpaint", "run", image, "--block", "-o", tmp_path / "o", "--model", tmp_path / "nowhere"), "nowhere")
     one_line(run("inpaint", "evaluate", photos, "--split", "val", "--model", painter), "val")

@@ -113,6 +113,10 @@ def test_mask_pixels_above_zero_count(tmp_path, high):
 def test_coloured_and_bilevel_masks(tmp_path):
     mask = np.eye(4, 6, dtype=bool)
     assert np.array_equal(read_mask(write(tmp_path / "1.png", mask), (4, 6)), mask)
+    palette = Image.fromarray(~mask).convert("P")
+    palette.putpalette([0, 0, 1] + [0] * 765)  # number 0 is the colour, and so dark that in grey it would be black
+    palette.save(tmp_path / "palette.png")
+    assert np.array_equal(read_mask(tmp_path / "palette.png", (4, 6)), mask)
     red = np.zeros((4, 6, 4), dtype=np.uint8)
     red[mask, 0], red[..., 3] = 255, 255
     assert np.array_equal(read_mask(write(tmp_path / "red.png", red), (4, 6)), mask)

@@ -8,6 +8,7 @@ from small_block import small_block, tokens
 from torch import Tensor, nn
 
 from attractor.dynamics import Fixed, descend, descend_blocks
+from attractor.energy import Context
 from attractor.errors import InputError
 
 
@@ -45,7 +46,8 @@ def test_the_noise_has_the_variance_of_a_langevin_step() -> None:
 def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -> None:
     first, second, x = small_block(), small_block(), tokens()
     settings = {"steps": 3, "step_size": 0.05, "rule": "guaranteed"}
-    y, trace = descend_blocks([first, second], x, trace="tokens", **settings)
+    y, traces = descend_blocks([first, second], x, trace="tokens", **settings)
+    trace = traces[0] + traces[1]
     middle, one = descend(*first, x, trace="tokens", **settings)
     end, two = descend(*second, middle, trace="tokens", **settings)
     assert torch.equal(y, end)
@@ -56,6 +58,21 @@ def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -
     assert trace.steps.tolist() == (one.steps + two.steps).tolist()
     assert trace.rises().tolist() == [0] * len(x)  # whatever the energy does where it changes
     assert (trace + trace).seams == (3, 7, 11)
+
+
+@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "equilibrium"])
+def test_what_stands_where_no_token_is_reaches_no_gradient(rule: str) -> None:
+    energy, norm = small_block()
+    leaves = [*energy.parameters(), *norm.parameters()]
+    x = tokens()
+    real = torch.rand(x.shape[:2]) > 0.3
+
+    def gradients(filling: float) -> tuple[Tensor, ...]:
+        given = x.masked_fill(~real.unsqueeze(-1), filling)
+        y, _ = descend(energy, norm, given, steps=3, rule=rule, context=Context(tokens=real))
+        return torch.autograd.grad(norm(y[real]).sin().sum(), leaves)
+
+    torch.testing.assert_close(gradients(float("nan")), gradients(0.0))
 
 
 def test_a_trace_does_not_change_the_walk() -> None:
@@ -96,3 +113,9 @@ def test_bad_input_is_named(change: dict, names: str) -> None:
     energy, norm = small_block()
     with pytest.raises(InputError, match=names):
         descend(energy, norm, **{"x": tokens(), **change})
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_noise_that_is_none_is_named(noise: float) -> None:
+    with pytest.raises(InputError, match="noise"):
+        Fixed(noise)

@@ -79,3 +79,10 @@ def test_bad_settings_and_a_solver_that_gives_up_are_named() -> None:
         ODE(tau=0.0)
     with pytest.raises(InputError, match="gave up"):
         descend(*small_block(), tokens() * torch.nan, rule="ode")
+
+
+def test_a_flow_too_long_to_follow_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attractor.dynamics.ode.MOST_STEPS", 5)
+    energy, norm = small_block()
+    with pytest.raises(InputError, match="after 5 steps"):
+        descend(energy, norm, tokens(), steps=1, step_size=100.0, rule="ode")

@@ -60,6 +60,8 @@ def test_a_token_on_a_memory_is_drawn_to_it() -> None:
         ({"dim": 0}, "dim must be above 0"),
         ({"memories": 0}, "memories must be above 0"),
         ({"beta": -1.0}, "beta must be above 0"),
+        ({"beta": float("inf")}, "beta must be above 0"),
+        ({"activation": "power", "exponent": float("nan")}, "exponent must be 2 or more"),
         ({"activation": "tanh"}, "activation must be one of relu, gelu, power, softmax, not 'tanh'"),
         ({"activation": "power", "exponent": 1.5}, "exponent must be 2 or more"),
     ],

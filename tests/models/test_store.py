@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from attractor.errors import InputError
-from attractor.models import Selyne, SelyneConfig, store
+from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig, store
 from attractor.models.store import load_model, load_tensors, load_weights, pretrained, save_model, save_tensors
 
 
@@ -163,3 +163,18 @@ def test_a_config_of_another_size_fills_no_memory(folder: Path) -> None:
     config["model"] |= {"dim": 120_000, "heads": 1}
     (folder / "config.json").write_text(json.dumps(config))
     one_line(lambda: load_model(folder), "model.safetensors", "120000")
+
+
+def test_weights_of_a_diverged_training_are_refused(folder: Path) -> None:
+    tensors = load_tensors(folder / "model.safetensors")
+    tensors["norm.bias"][0] = float("nan")
+    save_tensors(folder / "model.safetensors", tensors)
+    one_line(lambda: load_model(folder), "norm.bias", "finite")
+
+
+def test_both_kinds_of_model_are_told_apart(tmp_path: Path, folder: Path) -> None:
+    config = ImageETConfig(image_size=(8, 8), patch=4, dim=8, heads=1, head_dim=4, memories=4)
+    save_model(ImageET(config), tmp_path / "et")
+    assert load_model(tmp_path / "et").config == config
+    one_line(lambda: pretrained(str(tmp_path / "et")), "ImageET", "Selyne")
+    one_line(lambda: pretrained(str(folder), "image-et"), "Selyne", "ImageET")

@@ -76,6 +76,19 @@ def test_too_many_heads_are_averaged(descent, monkeypatch):
     np.testing.assert_allclose(shares[5], descent.attention(5), atol=1 / 255)
 
 
+def test_of_too_many_tokens_the_largest_shares_are_kept(descent, monkeypatch):
+    monkeypatch.setattr(descent_page, "MOST_ATTENTION", 8 * 7 * 3)
+    monkeypatch.setattr(descent_page, "FEWEST_SHARES", 2)
+    data = data_of(render_descent(descent, {}, ""))
+    assert (data["heads"], data["kept"]) == (1, 3)
+    shares = (array(data["attention"], np.uint8, 8, 7, 3) / 255.0) ** 2
+    places = array(data["looked_at"], np.uint32, 8, 7, 3)
+    for state in (0, 5):
+        whole = descent.attention(state)
+        np.testing.assert_allclose(shares[state], np.sort(whole)[:, :-4:-1], atol=1 / 255)
+        np.testing.assert_allclose(shares[state], np.take_along_axis(whole, places[state].astype(int), 1), atol=1 / 255)
+
+
 def test_memories_keep_number_strength_and_block(page, descent):
     data, walk = data_of(page), descent.walk
     most = data["most"]
@@ -103,7 +116,7 @@ def test_the_verdict_counts_steps_and_rises(descent):
     energies = first.energies.clone()
     energies[:, 1] = torch.tensor([0.0, 1.0, 0.5, 0.75])
     risen = replace(descent.walk, traces=(replace(first, energies=energies), descent.walk.traces[1]))
-    assert verdict(Descent(risen, 1)).endswith("2 of these steps went up.")
+    assert verdict(Descent(risen, 1)).endswith("2 of these steps went up. Shown as the model sees it, 24 x 16 pixels.")
 
 
 def test_sheets_hold_the_pictures_in_reading_order(page, descent):

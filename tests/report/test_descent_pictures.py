@@ -6,6 +6,7 @@ import torch
 from walks import make_walk
 
 from attractor.report.descent_pictures import Descent, enlarged, pixels
+from attractor.tasks.walk import Walk
 
 
 def test_pixels_are_rounded_and_grey_becomes_colour():
@@ -37,6 +38,14 @@ def test_falls_start_at_zero_in_every_block(descent):
 def test_a_movement_belongs_to_the_state_it_led_to(descent):
     assert (descent.moves[0] == 0).all()
     np.testing.assert_allclose(descent.moves[1:], descent.walk.token_updates[:, 1].numpy())
+
+
+def test_a_few_outliers_leave_the_rest_of_the_movements_bright():
+    plain, outlying = Descent(make_walk(patch=1)), Descent(make_walk(patch=1))  # 384 patches
+    outlying.moves[-1, 1:4] = 1e6
+    assert plain.farthest <= outlying.farthest < plain.moves[:, 1:].max()
+    still = Walk.of(plain.walk.model, plain.walk.images, plain.walk.hidden, steps=0)
+    assert Descent(still).farthest == 1
 
 
 def test_watched_patches_are_hidden_spread_and_different(descent):

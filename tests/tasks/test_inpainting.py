@@ -105,7 +105,7 @@ def test_folders_lists_arrays_and_grey_models(model: ImageET, tmp_path: Path) ->
 
 
 def test_many_images_are_painted_as_each_alone(model: ImageET, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attractor.tasks.sitting.IMAGES", 3)
+    monkeypatch.setattr("attractor.tasks.sketches.IMAGES", 3)
     images, inpainter = pictures(8), Inpainter(model)
     alone = torch.cat([inpainter.transform(image[None], half()) for image in images])
     torch.testing.assert_close(inpainter.transform(images, half()), alone)
@@ -199,6 +199,17 @@ def test_the_constructor_only_stores(tmp_path: Path) -> None:
             Inpainter(**options).transform(pictures(1), half())
     with pytest.raises(InputError, match="epochs"):
         Inpainter(ImageET(CONFIG), epochs=0).fit(pictures(2))
+
+
+def test_another_model_is_taken_until_one_is_fitted(model: ImageET) -> None:
+    torch.manual_seed(1)
+    other, images = ImageET(model.config), torch.rand(2, 3, 16, 16)
+    inpainter = Inpainter(model, epochs=1)
+    first = inpainter.transform(images)
+    assert not torch.equal(inpainter.set_params(model=other).transform(images), first)
+    assert torch.equal(inpainter.set_params(model=model).transform(images), first)
+    fitted = inpainter.fit(images).transform(images)
+    assert torch.equal(inpainter.set_params(model=other).transform(images), fitted)
 
 
 def test_unreadable_files_are_left_out_of_fit_and_named_by_transform(model: ImageET, tmp_path: Path) -> None:

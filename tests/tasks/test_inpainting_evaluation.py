@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from attractor.data.masks import pixels_of, random_patches
 from attractor.models import ImageET, ImageETConfig
 from attractor.tasks import inpainting_evaluation
 from attractor.tasks.inpainting import Inpainter
@@ -36,8 +35,8 @@ def test_the_figures_are_those_of_their_definitions(inpainter: Inpainter) -> Non
     found = evaluate_inpainting(inpainter, pictures, baseline_images=4, seed=3)
     assert (found["images"], found["compared"], found["seed"]) == (6, 4, 3)
     random = found["masks"]["random"]
-    hidden = random_patches(6, (4, 4), 0.5, torch.Generator().manual_seed(3))
-    masks, floats = pixels_of(hidden, (4, 4), 4).numpy(), pictures.numpy() / 255
+    paintings = list(inpainter.paint(pictures, seed=3))
+    masks, floats = torch.stack([painting.mask for painting in paintings]).numpy(), pictures.numpy() / 255
     expected = []
     for image, mask in zip(floats, masks, strict=True):
         mean = image[:, ~mask].mean(axis=1, keepdims=True)

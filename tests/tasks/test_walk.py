@@ -33,6 +33,11 @@ def walk():
     return Walk.of(model, *views(model))
 
 
+def test_its_name_is_short(walk):
+    assert repr(walk).startswith("Walk(states=") and repr(walk.trace).startswith("Trace(steps=")
+    assert max(len(repr(walk)), len(repr(walk.trace))) < 120
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("readout", ["norm", "layer"])
 def test_the_last_frame_is_what_the_model_paints(channels, readout):

@@ -12,7 +12,7 @@ from torch import Tensor
 from attractor.errors import InputError
 from attractor.models import ImageET
 from attractor.models.patches import patchify
-from attractor.models.store import load_model
+from attractor.models.store import load_model, save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import train
@@ -147,3 +147,24 @@ def test_bad_recipes_are_refused_in_one_line(change: dict, named: str) -> None:
 def test_images_that_the_patch_does_not_divide_are_refused() -> None:
     with pytest.raises(InputError, match="multiples of 4"):
         Inpainting(recipe(), torch.zeros(2, 3, 18, 16, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(("name", "value"), [("lr", float("nan")), ("clip", float("inf")), ("betas", [0.9, 1.0])])
+def test_settings_that_no_run_survives_are_named(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=name):
+        InpaintRecipe.parse({"name": "toy", "data": "d", name: value}, "recipe.yaml")
+
+
+def test_a_shift_beyond_the_image_is_refused() -> None:
+    with pytest.raises(InputError, match="shift 16"):
+        objective(recipe(shift=16))
+
+
+def test_a_recipe_starts_from_the_weights_it_names(tmp_path: Path) -> None:
+    first = objective(recipe()).model
+    save_model(first, tmp_path / "first")
+    torch.manual_seed(1)
+    started = recipe(start=str(tmp_path / "first")).network()
+    torch.testing.assert_close(started.state_dict(), first.state_dict(), rtol=0, atol=0)
+    with pytest.raises(InputError, match="nowhere"):
+        recipe(start=str(tmp_path / "nowhere")).network()

@@ -210,6 +210,12 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     refused(lambda: train(other, schedule(), tmp_path, resume=True), "checkpoint.pt", "another model")
 
 
+def test_a_checkpoint_without_its_parts_is_refused(tmp_path: Path) -> None:
+    torch.save({"version": 1}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"lacks objective.*start again"):
+        run("one-class", tmp_path, resume=True)
+
+
 def test_checkpoints_from_before_the_settings_were_kept_still_resume(tmp_path: Path) -> None:
     train(Line(), schedule(), tmp_path)
     state = load_checkpoint(tmp_path / "checkpoint.pt")

@@ -1,4 +1,4 @@
-"""``attractor demo``: fit, evaluate and report on real textures that come with scikit-image."""
+"""``attractor demo``: odd textures found and a photograph filled in, both from pictures that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def demo(
     output: Path = typer.Option(Path("demo"), "--output", "-o", help="Folder for pictures, detector and report."),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the pictures and the split."),
 ) -> None:
-    """Find damaged gravel in two minutes: no network, no GPU, nothing to prepare."""
+    """Find damaged gravel and fill in a photograph in two minutes: no network, no GPU, nothing to prepare."""
     from attractor.cli.detect import print_evaluation
     from attractor.data.layouts import labelled_folder
-    from attractor.data.textures import write_textures
-    from attractor.report import write_report
-    from attractor.tasks import AnomalyDetector, evaluate
+    from attractor.data.textures import write_photograph, write_textures
+    from attractor.report import write_descent, write_report
+    from attractor.tasks import AnomalyDetector, Inpainter, evaluate
     from attractor.tasks.baseline import pixel_neighbours
 
     pictures = write_textures(output / "pictures", seed)
@@ -33,3 +33,6 @@ def demo(
     ours = evaluation.metrics[evaluation.method]["auroc"]
     print(f"AUROC: attractor {ours:.3f}, five nearest neighbours on 32 x 32 grey pixels {baseline:.3f}")
     print(f"report: {page}")
+    photograph = write_photograph(output / "pictures" / "astronaut.png")
+    walk = Inpainter().trace([str(photograph)], "block")
+    print(f"a descent to watch: {write_descent(walk, output / 'descent', title=photograph.name)[0]}")

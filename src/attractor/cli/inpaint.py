@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from attractor.files import csv_text, replacing, require_writable
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attractor.tasks.sitting import Painting
+    from attractor.tasks.sketches import Painting
 
 app = typer.Typer(no_args_is_help=True, help="Fill in what is hidden of an image, by descent on an energy.")
 
@@ -27,7 +28,7 @@ SEED = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the patches drawn.")
 RULE = typer.Option("fixed", help="How steps are taken: fixed, guaranteed, ode or equilibrium.")
 STEPS = typer.Option(None, min=1, help="Steps of the descent, if not the model's own number.")
 STEP_SIZE = typer.Option(None, help="Size of a step, if not the model's own.")
-SIZE = typer.Option("model", help="Look at an image of another size at the model's, or at its own.")
+SIZE = typer.Option("model", help="At what size an image is looked at: model, resized to the model's, or own.")
 
 
 app.command()(fit)
@@ -49,23 +50,27 @@ def run(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Fill in images: one row a file, with the share hidden and how near the original the filling is (PSNR, dB)."""
-    from attractor.data.images import UnreadableImage
+    from attractor.data.images import UnreadableImage, is_image_name
     from attractor.data.sources import as_source
     from attractor.tasks.inpainting import Inpainter
 
     source = as_source([str(path) for path in images])
     hidden = _hidden(mask, random, block, len(source))
     as_folder = len(source) > 1 or output.is_dir() or not output.suffix
+    if not as_folder and not is_image_name(output):
+        raise InputError(f"{output}: {output.suffix} is no picture's extension; name it .png")
     require_writable(output if as_folder else output.parent)
+    stems = [Path(name).stem[:60] for name in source.names]
+    numbered = [f"{i:05d}_{stem}" for i, stem in enumerate(stems)] if len(source) > 1 else stems
+    targets = [output / f"{name}.png" for name in numbered] if as_folder else [output]
+    _spare(targets, source.names)
     unreadable: list[UnreadableImage] = []
     inpainter = Inpainter(model, rule=rule, steps=steps, step_size=step_size, size=size)
     paintings = inpainter.paint(source, hidden, seed=seed, unreadable=unreadable, **_share(random))
     rows = []
     for painting in paintings:
-        number = f"{painting.index:05d}_" if len(source) > 1 else ""
-        target = output / f"{number}{Path(painting.name).stem[:60]}.png" if as_folder else output
-        _write_picture(painting.filled, target)
-        rows.append(_row(painting, target))
+        _write_picture(painting.filled, targets[painting.index])
+        rows.append(_row(painting, targets[painting.index]))
     if not rows:
         raise InputError(f"nothing was painted, for no image could be read; the first: {unreadable[0]}")
     report_unreadable([(error.path, error.reason) for error in unreadable])
@@ -98,7 +103,9 @@ def trace(
     require_writable(output)
     inpainter = Inpainter(model, rule=rule, steps=steps, step_size=step_size, size=size)
     walk = inpainter.trace([str(image)], hidden, seed=seed, **_share(random))
-    for path in write_descent(walk, output):
+    hiding = {"mask": str(mask)} if mask else {"block": True} if block else {"random": random, "seed": seed}
+    about = {"image": str(image), "weights": model, "hidden by": hiding}
+    for path in write_descent(walk, output, title=f"Watching a descent: {image.name}", about=about):
         print(path)
 
 
@@ -139,6 +146,14 @@ def _hidden(mask: Path | None, random: float | None, block: bool, images: int) -
     return mask_pixels(mask) if mask else "block" if block else None
 
 
+def _spare(targets: list[Path], images: list[str]) -> None:
+    """Raise where a picture would be written over one of the images that are read."""
+    given = {os.path.realpath(image) for image in images}
+    for target in targets:
+        if os.path.realpath(target) in given:
+            raise InputError(f"{target} is one of the images to be painted; choose another output")
+
+
 def _share(random: float | None) -> dict[str, float]:
     return {} if random is None else {"share": random}
 
@@ -162,14 +177,15 @@ def _write_picture(picture: Tensor, path: Path) -> None:
 def _print_evaluation(result: dict[str, Any]) -> None:
     """The table a person reads."""
     print(f"{result['images']} images, {result['compared']} of them compared; mean ± standard error over the images")
-    print(f"{'hidden':<15}{'method':<13}{'images':>7}{'PSNR (dB)':>16}{'MSE':>20}{'gain of ours (dB)':>20}")
+    print(f"{'hidden':<15}{'method':<16}{'images':>7}{'PSNR (dB)':>16}{'MSE':>20}{'gain of ours (dB)':>20}")
     for name, found in result["masks"].items():
-        rows = [*found["all"].items(), *found["compared"].items()]
+        everything = [(f"{method}, all", m) for method, m in found["all"].items()]
+        rows = [*everything, *found["compared"].items()]
         for method, m in rows:
             gain = f"{_spread(m['gain'], 2):>20}" if "gain" in m else ""
             hidden = f"{name} {found['hidden']:.0%}"
             print(
-                f"{hidden:<15}{method:<13}{m['images']:>7}{_spread(m['psnr'], 2):>16}{_spread(m['mse'], 5):>20}{gain}"
+                f"{hidden:<15}{method:<16}{m['images']:>7}{_spread(m['psnr'], 2):>16}{_spread(m['mse'], 5):>20}{gain}"
             )
 
 

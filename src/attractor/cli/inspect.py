@@ -11,10 +11,12 @@ from attractor.cli.output import print_json
 
 
 def inspect(
-    model_dir: Path = typer.Argument(help="Folder of a detector or a pretrained model.", show_default=False),
+    model_dir: Path = typer.Argument(
+        help="Folder of a detector, an in-painter or a model, or a shipped name.", show_default=False
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show configuration, sizes, calibration, and every head's temperature and territory."""
+    """Show configuration, sizes, calibration, and what is in every head and memory."""
     from attractor.tasks.inspection import describe
 
     description = describe(model_dir)

@@ -33,6 +33,8 @@ def start_run(output: Path, resume: bool) -> None:
     logging.getLogger("attractor.training").setLevel(logging.INFO)
     if (output / "checkpoint.pt").exists() and not resume:
         raise InputError(f"{output} holds a run already; add --resume to go on with it, or choose another folder")
+    if (output / "config.json").exists():
+        raise InputError(f"{output} holds a finished model; choose another folder")
     require_writable(output)
 
 

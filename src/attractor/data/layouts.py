@@ -63,9 +63,11 @@ def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
 
 
 def mask_pixels(path: Path) -> np.ndarray:
-    """The pixels above zero in an image file, bool ``(H, W)``; raises :class:`UnreadableImage`."""
+    """The pixels of an image file that are not black, bool ``(H, W)``; raises :class:`UnreadableImage`."""
     image = open_image(path)
-    return np.asarray(image.convert("L") if len(image.getbands()) > 1 else image) > 0
+    if image.mode == "P" or len(image.getbands()) > 1:  # a palette's numbers say nothing of its colours
+        return np.asarray(image.convert("RGB")).max(axis=-1) > 0
+    return np.asarray(image) > 0
 
 
 def _images_by_class(folder: Path) -> dict[str, list[Path]]:

@@ -1,4 +1,4 @@
-"""Real pictures that need no network: scikit-image's photograph of gravel, whole and damaged."""
+"""Real pictures that need no network: scikit-image's photographs; the gravel whole and damaged."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def write_textures(folder: str | Path, seed: int = 0) -> Path:
             _save(image, folder / "test" / kind / f"{i:03d}.png")
             _save(mask, folder / "ground_truth" / kind / f"{i:03d}_mask.png")
     return folder
+
+
+def write_photograph(path: Path) -> Path:
+    """Write a colour photograph of 512 x 512 pixels, an astronaut, and return its path; errors as above."""
+    _save(_photograph("astronaut"), path)
+    return path
 
 
 def _scratch(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +118,7 @@ def _crop(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def _photograph(name: str) -> np.ndarray:
-    """Grey ``(512, 512)`` in 0..1, from the files inside the scikit-image package."""
+    """A picture of 512 x 512 pixels in 0..1, from the files inside the scikit-image package."""
     try:
         from skimage import data
     except ImportError as error:

@@ -46,13 +46,13 @@ def descend(
 
 def descend_blocks(
     blocks: Iterable[tuple[Energy, nn.Module]], x: Tensor, **settings: Any
-) -> tuple[Tensor, Trace | None]:
-    """:func:`descend` through several ``(energy, norm)`` one after another, their traces joined into one.
+) -> tuple[Tensor, list[Trace]]:
+    """:func:`descend` through several ``(energy, norm)`` one after another, and each one's trace when asked for.
 
-    ``settings`` are those of :func:`descend`, the same for every block.
+    ``settings`` are those of :func:`descend`, the same for every block. Traces join by ``+``.
     """
-    joined = None
+    traces = []
     for energy, norm in blocks:
         x, trace = descend(energy, norm, x, **settings)
-        joined = trace if joined is None or trace is None else joined + trace
-    return x, joined
+        traces += [trace] if trace else []
+    return x, traces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,14 +10,22 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
+from attractor.errors import InputError
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """``x <- x + alpha f``, with ``f = -dE/dg``; with ``noise`` a Langevin walk, ``+ sqrt(alpha) noise N(0, I)``."""
+    """``x <- x + alpha f``, with ``f = -dE/dg``; with ``noise`` a Langevin walk, ``+ sqrt(alpha) noise N(0, I)``.
+
+    Raises :class:`InputError` on noise that is not a number of 0 or more.
+    """
 
     noise: float = 0.0
     generator: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.noise < math.inf:
+            raise InputError(f"noise must be 0 or more, not {self.noise}")
 
     def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
         """Exactly ``steps`` steps of ``step_size``."""

@@ -39,11 +39,15 @@ class Landscape:
 
     def force(self, x: Tensor) -> Tensor:
         """``-dE/dg`` at ``g = norm(x)``, ``(B, N, D)``."""
-        return self.energy.force(self.norm(x), self.context)
+        return self.energy.force(self.read(x), self.context)
+
+    def read(self, x: Tensor) -> Tensor:
+        """``g = norm(x)``; places without a token are cleared first, for a NaN there would come back in gradients."""
+        return self.norm(self.present(x))
 
     def at(self, x: Tensor) -> State:
         """All that is known at x, energy and force from one evaluation."""
-        g = self.norm(x)
+        g = self.read(x)
         return State(x, g, *self.energy.evaluate(g, self.context))
 
     def rows(self, index: Tensor) -> Landscape:

@@ -13,6 +13,7 @@ from attractor.dynamics.trace import Recorder
 from attractor.energy.base import at_least_float32
 from attractor.errors import InputError
 
+MOST_STEPS = 100_000  # between two stops: beyond it the flow is too stiff, or the time too long, to wait for
 METHODS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 
 
@@ -53,7 +54,8 @@ class ODE:
         from torchdiffeq import odeint, odeint_adjoint  # here, for it imports SciPy's solvers, which takes a second
 
         times = torch.tensor(stops, dtype=at_least_float32(x).dtype, device=x.device)
-        settings = {"method": self.method, "rtol": self.rtol, "atol": self.atol}
+        options = {"max_num_steps": MOST_STEPS}
+        settings = {"method": self.method, "rtol": self.rtol, "atol": self.atol, "options": options}
 
         def velocity(t: Tensor, x: Tensor) -> Tensor:
             return landscape.force(x) / self.tau
@@ -62,8 +64,8 @@ class ODE:
             if self.adjoint:
                 return odeint_adjoint(velocity, x, times, adjoint_params=_parameters(landscape), **settings)
             return odeint(velocity, x, times, **settings)
-        except AssertionError:  # how torchdiffeq says that its step fell to nothing, or x to NaN
-            reason = "its step fell to nothing or x is not finite"
+        except AssertionError:  # how torchdiffeq says any of these
+            reason = f"after {MOST_STEPS:,} steps, or because its step fell to nothing or x is not finite"
             raise InputError(f"the ODE solver gave up, {reason}; check x or use the guaranteed rule") from None
 
 

@@ -54,6 +54,10 @@ class Trace:
             name: (at_least_float32(t) if t.is_floating_point() else t).cpu().numpy() for name, t in tensors.items()
         }
 
+    def __repr__(self) -> str:  # and not all numbers: a walk holds millions
+        kept = "kept" if self.tokens is not None else "not kept"
+        return f"Trace(steps={len(self.step_sizes)}, samples={len(self.steps)}, tokens {kept}, seams={self.seams})"
+
     def __add__(self, after: Trace) -> Trace:
         seam = len(self.step_sizes)
         return Trace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
@@ -78,9 +79,9 @@ def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
 
 
 def require_positive(**settings: float) -> None:
-    """Raise :class:`InputError` naming the first setting that is not above 0."""
+    """Raise :class:`InputError` naming the first setting that is not a number above 0."""
     for name, value in settings.items():
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise InputError(f"{name} must be above 0, not {value!r}")
 
 

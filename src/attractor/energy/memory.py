@@ -45,7 +45,7 @@ class HopfieldMemory(Energy):
         require_positive(dim=dim, memories=memories, beta=1 if beta is None else beta)
         if activation not in ACTIVATIONS:
             raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
-        if exponent < 2:
+        if not 2 <= exponent < math.inf:
             raise InputError(f"exponent must be 2 or more, not {exponent!r}: below it the force has no derivative at 0")
         self.activation, self.exponent = activation, exponent
         self.beta = 1 / math.sqrt(dim) if beta is None else beta  # a Python float: exact in every precision

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, cos, nn, sin
 
-from attractor.dynamics import Rule, Trace, descend
+from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.energy import Context, EnergyAttention, EnergyLayerNorm, HopfieldMemory
 from attractor.energy.base import at_least_float32
 from attractor.errors import InputError
@@ -136,14 +136,15 @@ class ImageET(ImageModel):
         ``steps`` and ``step_size`` are those of every block, the configured ones unless given; ``context`` is what
         the energies see beside the tokens.
         """
-        steps = self.config.steps if steps is None else steps
-        step_size = self.config.step_size if step_size is None else step_size
-        settings: dict[str, Any] = {"rule": rule, "trace": trace, "context": context}
-        traces = []
-        for block in self.descents:
-            x, record = descend(block.energy, block.norm, x, steps=steps, step_size=step_size, **settings)
-            traces += [record] if record else []
-        return x, traces
+        return descend_blocks(
+            [(block.energy, block.norm) for block in self.descents],
+            x,
+            steps=self.config.steps if steps is None else steps,
+            step_size=self.config.step_size if step_size is None else step_size,
+            rule=rule,
+            trace=trace,
+            context=context,
+        )
 
     def read(self, x: Tensor) -> Tensor:
         """Patches as tokens at any step of the last block show them, ``(B, 1 + N, D) -> (B, N, C p p)``."""

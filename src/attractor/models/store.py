@@ -54,6 +54,10 @@ def load_model(folder: Path) -> Any:
     tensors = load_tensors(weights)
     model = build(config, tensors, str(weights))
     load_weights(model, tensors, str(weights))
+    if broken := [name for name, t in tensors.items() if not t.isfinite().all()]:
+        raise InputError(
+            f"{weights}: {broken[0]} holds numbers that are not finite; the training that made it diverged"
+        )
     return model.eval()
 
 
@@ -75,7 +79,7 @@ def _load_config(path: Path) -> Config:
     if not isinstance(sizes, dict):
         raise InputError(f"{path} is not a model of format version {VERSION}; save it with this release")
     kind = values.get("kind", "selyne")
-    if kind not in MODELS:
+    if str(kind) not in MODELS:
         raise InputError(f"{path}: kind must be one of {', '.join(MODELS)}, not {kind!r}")
     try:
         return MODELS[kind][0].from_dict(sizes)

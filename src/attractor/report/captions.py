@@ -54,20 +54,22 @@ DESCENT_CAPTIONS = {
         "draws them to stored patterns. Below, the force; it need not end, for its part along a token's own length "
         "moves nothing that the energy sees.",
     ),
-    "norms": Caption(
-        "Tokens, one a row",
-        "Their length at every step, and how far each moved in it. Hidden patches above the light blue line start from "
-        "nothing but their position.",
-    ),
     "attention": Caption(
         "Where hidden patches look",
         "Three hidden patches, spread evenly, at the first, middle and last state; bright patches have most of their "
         "attention. One colour scale for all.",
     ),
+    "norms": Caption(
+        "Tokens, one a row",
+        "Their length at every step, and how far each moved in it; 1 value in 100 may lie beyond the brightest colour. "
+        "Hidden patches, above the light blue line, start from nothing but their position.",
+        wide=True,
+    ),
     "memories": Caption(
         "Which memories pull them",
         "The same patches first and last: the picture, what the patch's token shows, and the memories that pull it "
         "most, the strength over each. A memory is drawn as what a step towards it adds to the patch, grey being "
-        "nothing, scaled to its own largest value.",
+        "nothing, scaled to its own largest value; one that does not pull is left out.",
+        wide=True,
     ),
 }

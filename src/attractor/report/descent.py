@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from attractor.console import progress
 from attractor.errors import InputError
 from attractor.files import replacing, write_json, write_text
 from attractor.report.descent_animation import write_animation
@@ -20,20 +22,28 @@ from attractor.tasks.walk import Walk
 FIGURES = {"energy": energy, "norms": norms, "attention": attention, "memories": memories}
 
 
-def write_descent(walk: Walk, folder: str | Path, sample: int = 0, title: str = "Watching a descent") -> list[Path]:
+def write_descent(
+    walk: Walk,
+    folder: str | Path,
+    sample: int = 0,
+    title: str = "Watching a descent",
+    about: Mapping[str, Any] | None = None,
+) -> list[Path]:
     """Write what one image's descent looked like, and return the paths, the page first.
 
     ``index.html`` holds all it needs itself; beside it ``descent.gif``, ``trace.json``, the figures as PNG and PDF, and
     ``steps/step-NN.png``, small pictures enlarged by repeating pixels (64 become 384). An earlier walk's steps there
-    are replaced. Raises :class:`InputError` where the walk went beyond all numbers, as too large a step makes it.
+    are replaced. ``about`` says in page and JSON how to have this descent again. Raises :class:`InputError` where the
+    walk went beyond all numbers, as too large a step makes it.
     """
     folder, descent = Path(folder), Descent(walk, sample)
     _check_finite(descent)
-    images = {name: save_figure(draw(descent), folder, name) for name, draw in FIGURES.items()}
+    figures = progress(FIGURES.items(), "drawing", total=len(FIGURES))
+    images = {name: save_figure(draw(descent), folder, name) for name, draw in figures}
     steps = _write_steps(descent, folder / "steps")
     animation = write_animation(descent, folder / "descent.gif")
-    numbers = write_json(folder / "trace.json", summary(descent))
-    page = write_text(folder / "index.html", render_descent(descent, images, title))
+    numbers = write_json(folder / "trace.json", {**(about or {}), **summary(descent)})
+    page = write_text(folder / "index.html", render_descent(descent, images, title, about))
     return [page, animation, numbers, *images.values(), *steps]
 
 

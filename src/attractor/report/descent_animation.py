@@ -12,7 +12,6 @@ from PIL import Image, ImageColor
 from attractor.files import replacing
 from attractor.report.descent_figures import by_block, mark_blocks, outline
 from attractor.report.descent_pictures import Descent, enlarged
-from attractor.report.pictures import show
 from attractor.report.style import BLUE, GREY, INK, PALE, SKY, VERMILION, new_figure, styled
 
 MOST_SHOTS = 40  # of a long descent, evenly spread
@@ -53,7 +52,7 @@ def _shots(descent: Descent) -> list[Image.Image]:
     axes = figure.subplot_mosaic(LAYOUT, width_ratios=[2.1, 1, 1], height_ratios=[1, 1.15])
     (patch,) = descent.watched(1)
     maps = {state: descent.attention(state)[1 + patch, 1:] for state in states.tolist()}
-    limits = {"attention": max(m.max() for m in maps.values()), "movement": descent.moves[:, 1:].max() or 1.0}
+    limits = {"attention": max(m.max() for m in maps.values()), "movement": descent.farthest}
     shots: list[Image.Image] = []
     for state in states.tolist():
         for part in axes.values():
@@ -70,13 +69,13 @@ def _shots(descent: Descent) -> list[Image.Image]:
 def _draw(
     axes: dict[str, Any], descent: Descent, state: int, patch: int, attention: np.ndarray, limits: dict[str, float]
 ) -> None:
-    show(axes["picture"], enlarged(descent.frames[state]))
+    axes["picture"].imshow(enlarged(descent.frames[state]))
     axes["picture"].set_title(f"step {state} of {len(descent.frames) - 1}", loc="center")
     _energy_so_far(axes["energy"], descent, state)
-    show(axes["attention"], descent.on_picture(state, attention, (0, limits["attention"])))
+    axes["attention"].imshow(descent.on_picture(state, attention, (0, limits["attention"])))
     outline(axes["attention"], descent, patch)
     axes["attention"].set_title("where this patch looks", loc="center", fontsize=10, fontweight="normal")
-    show(axes["movement"], descent.on_picture(state, descent.moves[state, 1:], (0, limits["movement"])))
+    axes["movement"].imshow(descent.on_picture(state, descent.moves[state, 1:], (0, limits["movement"])))
     axes["movement"].set_title("what moved in this step", loc="center", fontsize=10, fontweight="normal")
     for name in ("picture", "attention", "movement"):
         axes[name].set_axis_off()

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from attractor.report.descent_pictures import Descent, enlarged, pixels
-from attractor.report.pictures import HEAT_MAP, show
+from attractor.report.pictures import HEAT_MAP
 from attractor.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, new_figure, styled
 
 PARTS = {"total": BLUE, "attention": GREEN, "memory": ORANGE}
@@ -33,6 +33,7 @@ def energy(descent: Descent) -> Figure:
     by_block(bottom, descent, descent.forces, PURPLE, "force")
     of_block = "of the block" if descent.blocks[-1] else "of the descent"
     top.set(ylabel=f"energy since the start {of_block}", title="Energy")
+    top.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     top.legend()
     bottom.set(ylabel="|dE/dg|", xlabel="step", ylim=(0, None), title="Force")
     for axes in (top, bottom):
@@ -66,12 +67,13 @@ def norms(descent: Descent) -> Figure:
     for axes, values, title in ((left, descent.norms, "Norm |x|"), (right, descent.moves[1:], "Movement |Δx|")):
         first = len(descent.norms) - len(values)  # state 0 has no movement
         extent = (first - 0.5, len(descent.norms) - 0.5, len(order) - 0.5, -0.5)
-        image = axes.imshow(values[:, order].T, HEAT_MAP, aspect="auto", extent=extent, interpolation="nearest")
+        scale = Normalize(values.min(), np.quantile(values, 0.99)) if values.size else None  # outliers may go beyond
+        image = axes.imshow(values[:, order].T, HEAT_MAP, scale, aspect="auto", extent=extent, interpolation="nearest")
         axes.axhline(len(hidden) - 0.5, color=SKY, linewidth=1.5)
         axes.set(title=title, xlabel="step")
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.colorbar(image, ax=axes)
+        figure.colorbar(image, ax=axes, extend="max")
     middles = {"hidden": (len(hidden) - 1) / 2, "given": len(hidden) + (len(given) - 1) / 2, "CLS": len(order) - 1}
     counts = {"hidden": len(hidden), "given": len(given), "CLS": 1}
     shown = [name for name, count in counts.items() if count]
@@ -86,11 +88,12 @@ def attention(descent: Descent) -> Figure:
     patches = descent.watched()
     maps = {state: descent.attention(state)[:, 1:] for state in states}
     brightest = max(float(maps[state][1 + patch].max()) for state in states for patch in patches)
-    figure = new_figure(2.5 * len(states) + 1.2, 2.55 * len(patches) + 0.4)
+    height, width = descent.image.shape[:2]
+    figure = new_figure(2.5 * len(states) + 1.2, 2.55 * min(2.0, height / width) * len(patches) + 0.4)
     grid = figure.subplots(len(patches), len(states), squeeze=False)
     for line, patch in zip(grid, patches, strict=True):
         for axes, state in zip(line, states, strict=True):
-            show(axes, descent.on_picture(state, maps[state][1 + patch], (0, brightest)))
+            axes.imshow(descent.on_picture(state, maps[state][1 + patch], (0, brightest)))
             outline(axes, descent, patch)
             axes.set_axis_off()
     for axes, state in zip(grid[0], states, strict=True):
@@ -105,7 +108,8 @@ def outline(axes: Axes, descent: Descent, patch: int) -> Rectangle:
     side = descent.patch * (enlarged(descent.image).shape[0] // descent.image.shape[0])
     row, column = descent.corner(patch)
     corner = (column * side - 0.5, row * side - 0.5)
-    rectangle = Rectangle(corner, side, side, fill=False, edgecolor=SKY, linewidth=2.5)
+    line = min(2.5, 40 / max(descent.grid))  # thinner where patches are small, which it would else cover
+    rectangle = Rectangle(corner, side, side, fill=False, edgecolor=SKY, linewidth=line)
     axes.add_patch(rectangle)
     return rectangle
 
@@ -136,4 +140,5 @@ def _memory_row(descent: Descent, patch: int, state: int) -> Iterator[tuple[np.n
     indices, strengths = descent.walk.memories(state, descent.sample, MEMORIES)
     drawn = pixels(descent.walk.memory_patches(descent.blocks[state])[indices[1 + patch]])
     for memory, strength in zip(drawn, strengths[1 + patch].tolist(), strict=True):
-        yield memory, f"{strength:.3g}"
+        if strength > 0:  # the others are the strongest of those that do not pull at all
+            yield memory, f"{strength:.3g}"

@@ -24,14 +24,17 @@ from attractor.report.gallery import data_uri
 from attractor.report.page import facts, figures, flat, number
 from attractor.report.pictures import HEAT_MAP
 
-MOST_ATTENTION = 2**20  # bytes up to which every head is kept, else their mean
+MOST_ATTENTION = 2**20  # bytes up to which every head is kept, else their mean; beyond it the largest shares alone
+FEWEST_SHARES = 16  # of a token's attention, however many tokens there are
 
 
-def render_descent(descent: Descent, images: Mapping[str, Path], title: str) -> str:
-    """Return the page; ``images`` maps the name of each figure to its PNG."""
+def render_descent(
+    descent: Descent, images: Mapping[str, Path], title: str, about: Mapping[str, Any] | None = None
+) -> str:
+    """Return the page; ``images`` maps the name of each figure to its PNG, ``about`` joins the settings."""
     room = files("attractor.report")
     walk = descent.walk
-    settings = {"rule": walk.rule, "step size": _sizes(descent), "model": walk.model.config.to_dict()}
+    settings = {**(about or {}), "rule": walk.rule, "step size": _sizes(descent), "model": walk.model.config.to_dict()}
     return Template(room.joinpath("descent.html").read_text("utf-8")).substitute(
         title=escape(title),
         style=room.joinpath("page.css").read_text("utf-8") + room.joinpath("descent.css").read_text("utf-8"),
@@ -54,9 +57,11 @@ def verdict(descent: Descent) -> str:
     hidden, blocks = int(descent.hidden.sum()), descent.blocks[-1] + 1
     energies = "one energy" if blocks == 1 else f"{blocks} energies, one after another,"
     rises = int(descent.walk.trace.rises()[descent.sample])
+    height, width = descent.image.shape[:2]
     return (
         f"{hidden} of {len(descent.hidden)} patches were hidden. Nothing but {len(descent.frames) - blocks} steps "
-        f"downhill on {energies} filled them in; {rises or 'none'} of these steps went up."
+        f"downhill on {energies} filled them in; {rises or 'none'} of these steps went up. Shown as the model sees it, "
+        f"{width} x {height} pixels."
     )
 
 
@@ -85,7 +90,7 @@ def _sizes(descent: Descent) -> str:
 
 def _data(descent: Descent) -> dict[str, Any]:
     """All that the script draws from; arrays as base64, attention as ``255 sqrt(p)`` in bytes."""
-    attention = _attention(descent)
+    attention, looked_at = _attention(descent)
     colours = (HEAT_MAP(np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     return {
         "grid": descent.grid,
@@ -96,8 +101,11 @@ def _data(descent: Descent) -> dict[str, Any]:
         "energies": descent.energies,
         "falls": descent.falls,
         "moves": _base64(descent.moves.astype(np.float32)),
+        "farthest": descent.farthest,
         "heads": attention.shape[1],
         "attention": _base64(attention),
+        "kept": attention.shape[-1],
+        "looked_at": _base64(looked_at),
         "colours": _base64(colours),
         "frames": _sheet(descent.frames),
         "readings": _sheet(descent.readings),
@@ -105,13 +113,24 @@ def _data(descent: Descent) -> dict[str, Any]:
     }
 
 
-def _attention(descent: Descent) -> np.ndarray:
-    """Bytes ``(S, H, 1 + N, 1 + N)``, of the mean of the heads alone (H = 1) where all would be too much."""
-    config, states = descent.walk.model.config, len(descent.frames)
-    keep = states * config.heads * (1 + len(descent.hidden)) ** 2 <= MOST_ATTENTION
-    maps = (descent.walk.attention(state, descent.sample) for state in range(states))
-    kept = [(m if keep else m.mean(dim=0, keepdim=True)).float().cpu().numpy() for m in maps]
-    return np.stack([(255 * np.sqrt(m)).round().astype(np.uint8) for m in kept])
+def _attention(descent: Descent) -> tuple[np.ndarray, np.ndarray]:
+    """Shares in bytes ``(S, H, 1 + N, K)``, and the tokens ``(S, H, 1 + N, K)`` that have them, empty where K is all.
+
+    Of the mean of the heads alone (H = 1) where all would be too much, and of that no more than fits: an image of a
+    thousand patches would else make a page that no browser opens.
+    """
+    config, states, tokens = descent.walk.model.config, len(descent.frames), 1 + len(descent.hidden)
+    every = states * config.heads * tokens**2 <= MOST_ATTENTION
+    most = min(tokens, max(FEWEST_SHARES, MOST_ATTENTION // (states * tokens)))
+    shares, places = [], []
+    for state in range(states):
+        maps = descent.walk.attention(state, descent.sample)
+        maps = maps if every else maps.mean(dim=0, keepdim=True)
+        if most < tokens:
+            maps, largest = maps.topk(most, dim=-1)
+            places.append(largest.cpu().numpy().astype(np.uint32))
+        shares.append((255 * np.sqrt(maps.float().cpu().numpy())).round().astype(np.uint8))
+    return np.stack(shares), np.stack(places) if places else np.empty(0, np.uint32)
 
 
 def _memories(descent: Descent) -> dict[str, Any]:

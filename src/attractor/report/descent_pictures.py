@@ -65,6 +65,12 @@ class Descent:
         return np.concatenate([np.zeros_like(self.norms[:1]), updates])
 
     @cached_property
+    def farthest(self) -> float:
+        """The brightest movement of a patch; 1 in 100 may go farther, else a few would leave the rest in the dark."""
+        steps = self.moves[1:] if len(self.moves) > 1 else self.moves
+        return float(np.quantile(steps[:, 1:], 0.99)) or 1.0
+
+    @cached_property
     def blocks(self) -> list[int]:
         """The block of every state."""
         return [self.walk.block(state) for state in range(len(self.walk.trace.energies))]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
 
 from attractor.console import progress
@@ -25,7 +25,7 @@ from attractor.models import ImageET, ImageETConfig, preset
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
 from attractor.scoring.inpainting import psnr
-from attractor.tasks.sitting import Painting, Sitting, batches, masks_by, sit
+from attractor.tasks.sketches import Painting, Sketch, batches, masks_by, prepare
 from attractor.tasks.walk import Walk
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import seed_everything, train
@@ -33,7 +33,7 @@ from attractor.training.loop import seed_everything, train
 FORMAT = 1
 
 
-class Inpainter(BaseEstimator):
+class Inpainter(TransformerMixin, BaseEstimator):
     """Fills in what is hidden of an image, by an Energy Transformer.
 
     ``model``: a shipped name (``"et-tiny"``), a folder that ``attractor inpaint fit`` or this class wrote, or an
@@ -47,6 +47,8 @@ class Inpainter(BaseEstimator):
     Nothing happens before it is used. Without :meth:`fit` the pretrained model paints as it is. Fitted attributes:
     ``model_``, ``recipe_``, ``split_``, ``history_`` (a row an epoch), ``unreadable_``.
     """
+
+    _unfitted: tuple[Any, bool] | None = None  # the settings that model_ was made of, where it is not a fitted one
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class Inpainter(BaseEstimator):
         settings = {"epochs": self.epochs, "lr": self.lr, "seed": self.seed, "batch_size": 32, "warmup_epochs": 0.2}
         named = {"name": "inpainter", "data": "images", "model": model.config.to_dict()}
         recipe = InpaintRecipe.parse({**named, **settings}, "Inpainter")
-        self.model_ = model
+        self.model_, self._unfitted = model, None
         self.train(recipe, pixels, checkpoint=checkpoint, resume=resume)
         self.unreadable_ = unreadable
         return self
@@ -107,6 +109,7 @@ class Inpainter(BaseEstimator):
     ) -> Inpainter:
         """Train by a recipe, on uint8 images ``(N, C, H, W)`` of the model's size; the rest as :meth:`fit`."""
         objective = _Run(recipe, images, val_images, self.ready())
+        self._unfitted = None
         objective.settings = {**objective.settings, "images": fingerprint([images])}
         self.recipe_ = recipe
         self.split_ = {"train_images": len(images), "val_images": 0 if val_images is None else len(val_images)}
@@ -134,10 +137,11 @@ class Inpainter(BaseEstimator):
     def ready(self) -> ImageET:
         """The model that paints: the fitted one, or the pretrained one as it is."""
         self._check_settings()
-        if not hasattr(self, "model_"):
+        settings = (self.model, self.pretrained)
+        if not hasattr(self, "model_") or self._unfitted not in (None, settings):
             if not self.pretrained and not isinstance(self.model, ImageET):
                 raise InputError("this Inpainter has random weights; call fit, or take pretrained=True")
-            self.model_ = self._start()
+            self.model_, self._unfitted = self._start(), settings
         return self.model_
 
     # --- painting ----------------------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ class Inpainter(BaseEstimator):
         A tensor for a tensor, else an array. ``mask``: hidden pixels, bool ``(H, W)`` for all images, ``(B, H, W)``,
         or a list; ``"block"`` hides the central half of both sides; without one a ``share`` of the patches is drawn
         from ``seed`` and the image's number. Every visible pixel comes back exactly as given. Raises
-        :class:`InputError` on an image that cannot be read and a mask that does not fit.
+        :class:`InputError` on an image that cannot be read, a mask that does not fit and a descent that overflows.
         """
         filled = [painting.filled for painting in self.paint(images, mask, share=share, seed=seed)]
         one_size = len({picture.shape for picture in filled}) == 1
@@ -164,10 +168,10 @@ class Inpainter(BaseEstimator):
     def trace(self, images: Any, mask: Any = None, *, share: float = 0.5, seed: int = 0) -> Walk:
         """The descent itself, as the model sees it; images that it sees at one size, the rest as :meth:`transform`."""
         model = self.ready()
-        sittings = list(self._sittings(images, mask, share, seed))
-        if len({sitting.frame.size for sitting in sittings}) > 1:
+        sketches = list(self._sketches(images, mask, share, seed))
+        if len({sketch.frame.size for sketch in sketches}) > 1:
             raise InputError("these images differ in size; trace them one at a time, or with size='model'")
-        views, hidden = _stacked(sittings, model)
+        views, hidden = _stacked(sketches, model)
         if not hidden.any(dim=1).all():
             raise InputError("what is hidden is too thin to be seen at the model's size; take size='own'")
         return Walk.of(model, views, hidden, self.rule, self.steps, self.step_size)
@@ -185,25 +189,27 @@ class Inpainter(BaseEstimator):
 
         With a list ``unreadable`` images that cannot be read are appended to it and left out.
         """
-        for batch in batches(self._sittings(images, mask, share, seed, unreadable)):
-            for sitting, painted in zip(batch, self._descend(batch), strict=True):
-                yield sitting.painting(painted)
+        for batch in batches(self._sketches(images, mask, share, seed, unreadable)):
+            for sketch, painted in zip(batch, self._descend(batch), strict=True):
+                yield sketch.painting(painted)
 
-    def _sittings(
+    def _sketches(
         self, images: Any, mask: Any, share: float, seed: int, unreadable: list[UnreadableImage] | None = None
-    ) -> Iterator[Sitting]:
+    ) -> Iterator[Sketch]:
         config = self.ready().config
         source = as_source(images, config.channels)
-        sittings = sit(source, masks_by(mask, len(source), share, seed), config, self.size, unreadable)
-        return progress(sittings, "painting", total=len(source))
+        sketches = prepare(source, masks_by(mask, len(source), share, seed), config, self.size, unreadable)
+        return progress(sketches, "painting", total=len(source))
 
     @torch.no_grad()
-    def _descend(self, batch: list[Sitting]) -> Tensor:
+    def _descend(self, batch: list[Sketch]) -> Tensor:
         """What the tokens show in the end, ``(B, C, h, w)`` in 0..1."""
         model = self.ready()
         views, hidden = _stacked(batch, model)
         x, _ = model.evolve(model.tokens(views, hidden), self.rule, steps=self.steps, step_size=self.step_size)
         painted = unpatchify(model.read(x).float(), model.grid(views), model.config.patch)
+        if not painted.isfinite().all():
+            raise InputError("the descent went beyond all numbers; take a smaller step size, or the guaranteed rule")
         return model.denormalize(painted).cpu()
 
     # --- saving ------------------------------------------------------------------------------------------------
@@ -243,9 +249,9 @@ class _Run(Inpainting):
         """Write nothing."""
 
 
-def _stacked(sittings: list[Sitting], model: ImageET) -> tuple[Tensor, Tensor]:
+def _stacked(sketches: list[Sketch], model: ImageET) -> tuple[Tensor, Tensor]:
     """Normalised views ``(B, C, h, w)`` and hidden patches ``(B, N)``, where the model is."""
     device = model.mean.device
-    views = torch.stack([sitting.view for sitting in sittings]).to(device)
-    blank = torch.stack([sitting.blank for sitting in sittings]).to(device)
+    views = torch.stack([sketch.view for sketch in sketches]).to(device)
+    blank = torch.stack([sketch.blank for sketch in sketches]).to(device)
     return model.normalize(views), patches_of(blank, model.config.patch)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from attractor.console import progress, stderr
-from attractor.data.masks import central_block, pixels_of, random_patches
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.tasks.inpainting import Inpainter
+from attractor.tasks.sketches import Painting
 
 SHARE = 0.5  # of the patches, where they are hidden at random
 
@@ -47,33 +47,31 @@ def evaluate_inpainting(
     ours in dB, image by image. Every figure is a mean with its standard error over the images. The masks of the first
     images do not depend on how many there are.
     """
-    config = inpainter.ready().config
-    generator = torch.Generator().manual_seed(seed)
-    hidden = {
-        "random": random_patches(len(images), config.grid, SHARE, generator),
-        "block": central_block(len(images), config.grid),
-    }
-    masks = {name: pixels_of(patches, config.grid, config.patch) for name, patches in hidden.items()}
     fills = _baselines()
+    masks = {"random": None, "block": "block"}
     return {
         "images": len(images),
         "compared": min(baseline_images, len(images)),
         "seed": seed,
-        "masks": {name: _measure(inpainter, images, mask, fills, baseline_images) for name, mask in masks.items()},
+        "masks": {
+            name: _measure(inpainter, images, mask, seed, fills, baseline_images) for name, mask in masks.items()
+        },
     }
 
 
 def _measure(
-    inpainter: Inpainter, images: Tensor, masks: Tensor, fills: dict[str, Fill], baseline_images: int
+    inpainter: Inpainter, images: Tensor, mask: str | None, seed: int, fills: dict[str, Fill], baseline_images: int
 ) -> dict[str, Any]:
     """All images by ours, the first ones by the others too, under one kind of mask."""
-    ours = torch.stack([painting.mse for painting in inpainter.paint(images, masks)])
+    paintings = list(inpainter.paint(images, mask, share=SHARE, seed=seed))
+    ours = torch.stack([painting.mse for painting in paintings])
     compared = {"attractor": _figures(ours[:baseline_images])}
     for name, fill in fills.items():
-        errors = _errors(fill, name, images[:baseline_images], masks)
+        errors = _errors(fill, name, paintings[:baseline_images])
         gains = psnr(ours[:baseline_images]) - psnr(errors)
         compared[name] = {**_figures(errors), "gain": _mean(gains)}
-    return {"hidden": float(masks.float().mean()), "all": {"attractor": _figures(ours)}, "compared": compared}
+    hidden = torch.stack([painting.mask.float().mean() for painting in paintings]).mean()
+    return {"hidden": float(hidden), "all": {"attractor": _figures(ours)}, "compared": compared}
 
 
 def _baselines() -> dict[str, Fill]:
@@ -83,11 +81,11 @@ def _baselines() -> dict[str, Fill]:
     return {"mean fill": mean_fill}
 
 
-def _errors(fill: Fill, name: str, images: Tensor, masks: Tensor) -> Tensor:
+def _errors(fill: Fill, name: str, paintings: list[Painting]) -> Tensor:
     """Mean squared error of each image's hidden pixels, ``(N,)``."""
     errors = []
-    for stored, mask in progress(zip(images, masks, strict=False), name, total=len(images)):
-        image = stored.float() / 255
+    for painting in progress(paintings, name, total=len(paintings)):
+        image, mask = painting.image, painting.mask
         errors.append(hidden_mse(image[None], fill(image, mask)[None], mask[None]))
     return torch.cat(errors)
 

@@ -52,6 +52,10 @@ class Walk:
         _, traces = model.evolve(x, rule, "tokens", steps=steps, step_size=step_size)
         return cls(model, model.denormalize(images), hidden, tuple(map(_taken, traces)), rule)
 
+    def __repr__(self) -> str:
+        states, samples = self.trace.energies.shape
+        return f"Walk(states={states}, samples={samples}, images={tuple(self.images.shape[1:])}, rule={self.rule!r})"
+
     @cached_property
     def trace(self) -> Trace:
         """The traces of all blocks as one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is missing; nothing to resume from, start without --resume") from None
     except Exception as error:  # torch raises half a dozen types for truncated, foreign and hostile files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the code in it
+            reason = "damaged, or more than numbers in it"
         raise InputError(f"{path} is not a readable checkpoint ({reason}); remove it and start again") from None
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise InputError(f"{path} is not a checkpoint of version {VERSION}; remove it and start again")

@@ -9,13 +9,14 @@ from pydantic import Field
 from torch import Tensor
 
 from attractor.data.masks import central_block, pixels_of, random_blocks, random_patches
+from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.patches import patchify
 from attractor.models.store import load_tensors, load_weights, save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.augment import LightViews
 from attractor.training.loop import Objective
-from attractor.training.recipe import Recipe, Strict
+from attractor.training.recipe import Beta, Recipe, Strict
 
 VALIDATED = 1000  # images looked at after every epoch
 
@@ -40,7 +41,7 @@ class InpaintRecipe(Recipe):
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(768, ge=1)
     final_lr: float = Field(5e-7, ge=0)
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Beta, Beta] = (0.9, 0.99)
     warmup_epochs: float = Field(2, ge=0)
     clip: float = Field(1.0, gt=0)
     hiding: Hiding = Hiding()
@@ -72,6 +73,10 @@ class Inpainting(Objective):
         self.images, self.val_images, self.examples = images, val_images, len(images)
         if len(images):
             self.grid = self.model.grid(images)
+        if recipe.shift >= min(images.shape[2:]):
+            raise InputError(
+                f"shift {recipe.shift} is as large as the images, {tuple(images.shape[2:])}; make it smaller"
+            )
         self.augment = LightViews((images.shape[2], images.shape[3]), recipe.shift)
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -24,6 +24,7 @@ from attractor.training.schedule import decay_groups, warmup_cosine
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
+PARTS = {"schedule", "objective", "optimizer", "rate", "rng", "progress"}  # of a checkpoint
 
 
 class Objective(nn.Module):
@@ -162,6 +163,8 @@ class Trainer:
         if self.path is None:
             raise InputError("resume needs the folder of the interrupted run")
         state = load_checkpoint(self.path)
+        if missing := PARTS - set(state):
+            raise InputError(f"{self.path} lacks {', '.join(sorted(missing))}; remove it and start again")
         mine, theirs = self.settings, state["schedule"]
         changed = [k for k in mine if mine[k] != theirs.get(k, mine[k]) and k != "checkpoint_seconds"]
         if changed:

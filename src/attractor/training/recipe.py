@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 class Strict(BaseModel):
     """A section of a recipe in which an unknown name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Recipe(Strict):
@@ -34,7 +37,7 @@ class Recipe(Strict):
     lr: float = Field(5e-4, gt=0)
     final_lr: float = Field(0.0, ge=0)
     weight_decay: float = Field(0.05, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     warmup_epochs: float = Field(0, ge=0)
     clip: float = Field(5.0, gt=0)
     patience: int | None = Field(None, ge=1)

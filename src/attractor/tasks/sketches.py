@@ -18,7 +18,7 @@ from attractor.models import ImageETConfig
 from attractor.scoring.inpainting import hidden_mse
 from attractor.tasks.framing import Frame, frame
 
-IMAGES, PAIRS = 64, 2**19  # images, and pairs of tokens, that descend together
+IMAGES, PATCHES = 64, 2**13  # at most so many descend together
 
 Masks = Callable[[int, Frame], Tensor]
 
@@ -40,7 +40,7 @@ class Painting:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class Sketch:
     """An image as a model sees it: ``view (C, h, w)``, of which the pixels ``blank (h, w)`` are hidden."""
 
     index: int
@@ -58,15 +58,15 @@ class Sitting:
 
     @property
     def limit(self) -> int:
-        """How many images like this one descend together: the attention of a large one fills the memory alone."""
+        """How many images like this one descend together."""
         rows, columns = self.frame.grid
-        return max(1, min(IMAGES, PAIRS // (rows * columns) ** 2))
+        return max(1, min(IMAGES, PATCHES // (rows * columns)))
 
 
-def sit(
+def prepare(
     source: ImageSource, masks: Masks, config: ImageETConfig, size: str, unreadable: list[UnreadableImage] | None
-) -> Iterator[Sitting]:
-    """Every image of a source before a model of these sizes; ``size`` as :func:`frame` takes it.
+) -> Iterator[Sketch]:
+    """Every image of a source as a model of these sizes sees it; ``size`` as :func:`frame` takes it.
 
     One that cannot be read is appended to ``unreadable``, or raised where that is None. Raises :class:`InputError` on
     a mask that does not fit.
@@ -86,17 +86,17 @@ def sit(
         view, blank = framed.look(image, mask)
         if patches_of(blank[None], config.patch).all():
             raise InputError(f"{name}: no patch of {config.patch} pixels is left whole for the model; hide less")
-        yield Sitting(i, name, image, mask, framed, view, blank)
+        yield Sketch(i, name, image, mask, framed, view, blank)
 
 
-def batches(sittings: Iterable[Sitting]) -> Iterator[list[Sitting]]:
+def batches(sketches: Iterable[Sketch]) -> Iterator[list[Sketch]]:
     """Neighbours that are seen at one size, as many together as memory allows."""
-    batch: list[Sitting] = []
-    for sitting in sittings:
-        if batch and (sitting.frame.size != batch[0].frame.size or len(batch) >= sitting.limit):
+    batch: list[Sketch] = []
+    for sketch in sketches:
+        if batch and (sketch.frame.size != batch[0].frame.size or len(batch) >= sketch.limit):
             yield batch
             batch = []
-        batch.append(sitting)
+        batch.append(sketch)
     if batch:
         yield batch
 
