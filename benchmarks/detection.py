@@ -23,8 +23,8 @@ from attractor.files import read_json, write_json
 from attractor.models.features import Features
 from attractor.provenance import provenance
 from attractor.tasks import AnomalyDetector, evaluate
-from attractor.tasks.baseline import pixel_neighbours
-from attractor.tasks.scorer import ImageScorer
+from attractor.tasks.detection.baseline import pixel_neighbours
+from attractor.tasks.detection.scorer import ImageScorer
 
 Split = tuple[str, ImageSource, LabelledSource]
 

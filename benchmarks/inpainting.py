@@ -15,7 +15,7 @@ from attractor.data.unlabelled import load_unlabelled
 from attractor.files import read_json, write_json
 from attractor.provenance import provenance
 from attractor.tasks import Inpainter
-from attractor.tasks.inpainting_evaluation import evaluate_inpainting
+from attractor.tasks.inpainting.evaluation import evaluate_inpainting
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from walks import make_walk
 
-from attractor.report.descent_pictures import Descent
+from attractor.report.descent.pictures import Descent
 from attractor.scoring.metrics import image_metrics
-from attractor.tasks.evaluation import Evaluation, Example
+from attractor.tasks.detection.evaluation import Evaluation, Example
 
 
 def make_example(label: int, score: float, path: str, size: tuple[int, int] = (24, 32)) -> Example:

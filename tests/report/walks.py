@@ -6,7 +6,7 @@ import torch
 
 from attractor.data.masks import random_patches
 from attractor.models import ImageET, ImageETConfig
-from attractor.tasks.walk import Walk
+from attractor.tasks.inpainting.walk import Walk
 
 
 def make_walk(**settings) -> Walk:

@@ -19,7 +19,7 @@ def demo(
     from attractor.data.textures import write_photograph, write_textures
     from attractor.report import write_descent, write_report
     from attractor.tasks import AnomalyDetector, Inpainter, evaluate
-    from attractor.tasks.baseline import pixel_neighbours
+    from attractor.tasks.detection.baseline import pixel_neighbours
 
     pictures = write_textures(output / "pictures", seed)
     stderr.print(f"{pictures}: photographs of gravel; the damage in test/ is painted on")

@@ -13,8 +13,8 @@ from attractor.errors import InputError
 from attractor.files import csv_text, require_writable, write_text
 
 if TYPE_CHECKING:
-    from attractor.tasks.anomaly import ImageScores
-    from attractor.tasks.evaluation import Evaluation
+    from attractor.tasks.detection.detector import ImageScores
+    from attractor.tasks.detection.evaluation import Evaluation
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd images, having seen only normal ones.")
 

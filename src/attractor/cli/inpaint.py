@@ -16,7 +16,7 @@ from attractor.files import csv_text, replacing, require_writable
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attractor.tasks.sketches import Painting
+    from attractor.tasks.inpainting.sketches import Painting
 
 app = typer.Typer(no_args_is_help=True, help="Fill in what is hidden of an image, by descent on an energy.")
 
@@ -52,7 +52,7 @@ def run(
     """Fill in images: one row a file, with the share hidden and how near the original the filling is (PSNR, dB)."""
     from attractor.data.images import UnreadableImage, is_image_name
     from attractor.data.sources import as_source
-    from attractor.tasks.inpainting import Inpainter
+    from attractor.tasks.inpainting.inpainter import Inpainter
 
     source = as_source([str(path) for path in images])
     hidden = _hidden(mask, random, block, len(source))
@@ -97,7 +97,7 @@ def trace(
 ) -> None:
     """Watch one descent: every step as a picture, its energy, attention and memories, an animation and a page."""
     from attractor.report.descent import write_descent
-    from attractor.tasks.inpainting import Inpainter
+    from attractor.tasks.inpainting.inpainter import Inpainter
 
     hidden = _hidden(mask, random, block, 1)
     require_writable(output)
@@ -121,8 +121,8 @@ def evaluate(
 ) -> None:
     """Measure on hidden patches, beside each image's mean colour and biharmonic in-painting under the same masks."""
     from attractor.data.unlabelled import load_unlabelled
-    from attractor.tasks.inpainting import Inpainter
-    from attractor.tasks.inpainting_evaluation import evaluate_inpainting
+    from attractor.tasks.inpainting.evaluation import evaluate_inpainting
+    from attractor.tasks.inpainting.inpainter import Inpainter
 
     inpainter = Inpainter(model)
     config = inpainter.ready().config

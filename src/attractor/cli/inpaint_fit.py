@@ -14,7 +14,7 @@ from attractor.errors import InputError
 from attractor.files import write_json
 
 if TYPE_CHECKING:
-    from attractor.tasks.inpainting import Inpainter
+    from attractor.tasks.inpainting.inpainter import Inpainter
     from attractor.training.inpainting import InpaintRecipe
 
 
@@ -29,7 +29,7 @@ def fit(
 ) -> None:
     """Train on whole images; writes the in-painter, result.json and the training curves into OUTPUT."""
     from attractor.report import write_inpainting_figure
-    from attractor.tasks.inpainting import Inpainter
+    from attractor.tasks.inpainting.inpainter import Inpainter
     from attractor.training.inpainting import InpaintRecipe
 
     named = {"model": model, "epochs": epochs, "seed": seed}
@@ -56,7 +56,7 @@ def fit(
 def _fit_recipe(settings: InpaintRecipe, data: Path, output: Path, resume: bool) -> Inpainter:
     """Train from random weights or the recipe's; a folder without the recipe's splits is trained on whole."""
     from attractor.data.unlabelled import load_unlabelled
-    from attractor.tasks.inpainting import Inpainter
+    from attractor.tasks.inpainting.inpainter import Inpainter
     from attractor.training.loop import seed_everything
 
     size, channels = settings.config().image_size, settings.config().channels

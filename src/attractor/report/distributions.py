@@ -20,7 +20,7 @@ from attractor.report.style import (
     short,
     styled,
 )
-from attractor.tasks.evaluation import Evaluation
+from attractor.tasks.detection.evaluation import Evaluation
 
 _NAMES, _COLOURS = ("normal", "anomalous"), (NORMAL, ANOMALOUS)
 

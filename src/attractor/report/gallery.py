@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from attractor.report.pictures import heat_limits, overlay
-from attractor.tasks.evaluation import Evaluation, Example
+from attractor.tasks.detection.evaluation import Evaluation, Example
 
 MOST_CARDS = 12
 

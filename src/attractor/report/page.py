@@ -15,7 +15,7 @@ from attractor import __version__
 from attractor.report.captions import CAPTIONS, Caption
 from attractor.report.gallery import data_uri, galleries
 from attractor.report.style import percent
-from attractor.tasks.evaluation import Evaluation
+from attractor.tasks.detection.evaluation import Evaluation
 
 
 def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:

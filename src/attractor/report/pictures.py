@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from attractor.report.style import ANOMALOUS, NORMAL, SKY, new_figure, styled
-from attractor.tasks.evaluation import Evaluation, Example
+from attractor.tasks.detection.evaluation import Evaluation, Example
 
 HEAT_MAP = colormaps["inferno"]
 _Panel = Callable[[Axes, Example], None]

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from attractor.report.style import BLUE, GREY, INK, OTHERS, new_figure, short, styled
 from attractor.scoring.metrics import image_metrics, roc_interval
-from attractor.tasks.evaluation import Evaluation
+from attractor.tasks.detection.evaluation import Evaluation
 
 MOST_CATEGORIES = 20
 _Bar = tuple[str, float, Sequence[float]]  # name, AUROC, 95 % interval

@@ -10,7 +10,7 @@ from attractor.report.page import render_page
 from attractor.report.pictures import heat_maps, reconstructions
 from attractor.report.separation import auroc_bars, roc_curves
 from attractor.report.style import save_figure
-from attractor.tasks.evaluation import Evaluation
+from attractor.tasks.detection.evaluation import Evaluation
 
 FIGURES = {
     "auroc": auroc_bars,

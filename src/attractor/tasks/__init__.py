@@ -1,8 +1,8 @@
 """What a user holds: fit, score, save."""
 
-from attractor.tasks.anomaly import AnomalyDetector, ImageScores
-from attractor.tasks.evaluate import evaluate
-from attractor.tasks.evaluation import Evaluation, Example
-from attractor.tasks.inpainting import Inpainter
+from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
+from attractor.tasks.detection.evaluate import evaluate
+from attractor.tasks.detection.evaluation import Evaluation, Example
+from attractor.tasks.inpainting.inpainter import Inpainter
 
 __all__ = ["AnomalyDetector", "Evaluation", "Example", "ImageScores", "Inpainter", "evaluate"]

@@ -11,7 +11,7 @@ from attractor.energy import GloebaAttention
 from attractor.files import read_json
 from attractor.models import ImageET, Selyne
 from attractor.models.store import Model, find_model
-from attractor.tasks.anomaly import AnomalyDetector
+from attractor.tasks.detection.detector import AnomalyDetector
 
 
 def describe(folder: Path) -> dict[str, Any]:

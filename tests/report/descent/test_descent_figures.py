@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from walks import make_walk
 
-from attractor.report.descent_figures import MEMORIES, attention, energy, memories, norms
-from attractor.report.descent_pictures import Descent, pixels
+from attractor.report.descent.figures import MEMORIES, attention, energy, memories, norms
+from attractor.report.descent.pictures import Descent, pixels
 
 
 def test_energy_curves_break_between_blocks(descent):

@@ -12,7 +12,7 @@ from PIL import Image
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
 from attractor.scoring.methods import METHODS
-from attractor.tasks.anomaly import AnomalyDetector
+from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.training import damaged
 
 CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)

@@ -18,8 +18,8 @@ from PIL import Image
 from attractor import __version__
 from attractor.files import json_text
 from attractor.report.captions import DESCENT_CAPTIONS
-from attractor.report.descent_figures import MEMORIES
-from attractor.report.descent_pictures import Descent, enlarged, pixels
+from attractor.report.descent.figures import MEMORIES
+from attractor.report.descent.pictures import Descent, enlarged, pixels
 from attractor.report.gallery import data_uri
 from attractor.report.page import facts, figures, flat, number
 from attractor.report.pictures import HEAT_MAP
@@ -32,12 +32,12 @@ def render_descent(
     descent: Descent, images: Mapping[str, Path], title: str, about: Mapping[str, Any] | None = None
 ) -> str:
     """Return the page; ``images`` maps the name of each figure to its PNG, ``about`` joins the settings."""
-    room = files("attractor.report")
+    shared, room = files("attractor.report"), files("attractor.report.descent")
     walk = descent.walk
     settings = {**(about or {}), "rule": walk.rule, "step size": _sizes(descent), "model": walk.model.config.to_dict()}
-    return Template(room.joinpath("descent.html").read_text("utf-8")).substitute(
+    return Template(room.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape(title),
-        style=room.joinpath("page.css").read_text("utf-8") + room.joinpath("descent.css").read_text("utf-8"),
+        style=shared.joinpath("page.css").read_text("utf-8") + room.joinpath("page.css").read_text("utf-8"),
         verdict=escape(verdict(descent)),
         numbers="\n".join(number(*fact) for fact in _key_numbers(descent)),
         first=_uri(enlarged(descent.frames[0])),
@@ -47,7 +47,7 @@ def render_descent(
         figures=figures(images, DESCENT_CAPTIONS),
         settings=facts("Settings", "how this descent was made", flat(settings)),
         data=json_text(_data(descent)),
-        script=room.joinpath("descent_script.html").read_text("utf-8"),
+        script=room.joinpath("script.html").read_text("utf-8"),
         version=__version__,
     )
 

@@ -13,9 +13,9 @@ from attractor.data.layouts import LabelledSource, read_mask
 from attractor.data.views import enlarge, shown_size, stitch
 from attractor.errors import InputError
 from attractor.scoring.metrics import image_metrics, pixel_metrics
-from attractor.tasks.anomaly import AnomalyDetector, ImageScores
-from attractor.tasks.evaluation import Evaluation, Example
-from attractor.tasks.scorer import shown
+from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
+from attractor.tasks.detection.evaluation import Evaluation, Example
+from attractor.tasks.detection.scorer import shown
 
 
 def evaluate(

@@ -12,12 +12,12 @@ from PIL import Image
 from attractor.console import progress
 from attractor.errors import InputError
 from attractor.files import replacing, write_json, write_text
-from attractor.report.descent_animation import write_animation
-from attractor.report.descent_figures import attention, energy, memories, norms
-from attractor.report.descent_page import render_descent
-from attractor.report.descent_pictures import Descent, enlarged
+from attractor.report.descent.animation import write_animation
+from attractor.report.descent.figures import attention, energy, memories, norms
+from attractor.report.descent.page import render_descent
+from attractor.report.descent.pictures import Descent, enlarged
 from attractor.report.style import save_figure
-from attractor.tasks.walk import Walk
+from attractor.tasks.inpainting.walk import Walk
 
 FIGURES = {"energy": energy, "norms": norms, "attention": attention, "memories": memories}
 

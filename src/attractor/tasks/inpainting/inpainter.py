@@ -25,8 +25,8 @@ from attractor.models import ImageET, ImageETConfig, preset
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
 from attractor.scoring.inpainting import psnr
-from attractor.tasks.sketches import Painting, Sketch, batches, masks_by, prepare
-from attractor.tasks.walk import Walk
+from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
+from attractor.tasks.inpainting.walk import Walk
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import seed_everything, train
 

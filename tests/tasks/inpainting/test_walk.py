@@ -7,7 +7,7 @@ from attractor.data.masks import random_patches
 from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.patches import patchify, unpatchify
-from attractor.tasks.walk import Walk
+from attractor.tasks.inpainting.walk import Walk
 
 SIZES = {"image_size": (16, 24), "patch": 4, "dim": 16, "heads": 2, "head_dim": 4, "memories": 10, "steps": 3}
 

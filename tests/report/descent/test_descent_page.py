@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from attractor.report import descent_page
-from attractor.report.descent_page import render_descent, verdict
-from attractor.report.descent_pictures import Descent
+from attractor.report.descent import page as descent_page
+from attractor.report.descent.page import render_descent, verdict
+from attractor.report.descent.pictures import Descent
 
 
 def data_of(page):

@@ -28,8 +28,8 @@ from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.store import pretrained
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
-from attractor.tasks.saved import load_detector, save_detector
-from attractor.tasks.scorer import ImageScorer, shown
+from attractor.tasks.detection.saved import load_detector, save_detector
+from attractor.tasks.detection.scorer import ImageScorer, shown
 from attractor.training.damaged import DamageSpotting, damage_schedule
 from attractor.training.loop import Objective, train
 from attractor.training.oneclass import OneClass, published_schedule

@@ -14,10 +14,10 @@ from attractor.models import SelyneConfig
 from attractor.models.store import build, fingerprint, load_tensors, load_weights, save_tensors
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
-from attractor.tasks.scorer import ImageScorer
+from attractor.tasks.detection.scorer import ImageScorer
 
 if TYPE_CHECKING:
-    from attractor.tasks.anomaly import AnomalyDetector
+    from attractor.tasks.detection.detector import AnomalyDetector
 
 FORMAT = 1
 

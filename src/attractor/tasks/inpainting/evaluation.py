@@ -12,8 +12,8 @@ from torch import Tensor
 
 from attractor.console import progress, stderr
 from attractor.scoring.inpainting import hidden_mse, psnr
-from attractor.tasks.inpainting import Inpainter
-from attractor.tasks.sketches import Painting
+from attractor.tasks.inpainting.inpainter import Inpainter
+from attractor.tasks.inpainting.sketches import Painting
 
 SHARE = 0.5  # of the patches, where they are hidden at random
 

@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageColor
 
 from attractor.files import replacing
-from attractor.report.descent_figures import by_block, mark_blocks, outline
-from attractor.report.descent_pictures import Descent, enlarged
+from attractor.report.descent.figures import by_block, mark_blocks, outline
+from attractor.report.descent.pictures import Descent, enlarged
 from attractor.report.style import BLUE, GREY, INK, PALE, SKY, VERMILION, new_figure, styled
 
 MOST_SHOTS = 40  # of a long descent, evenly spread

@@ -5,8 +5,8 @@ import pytest
 import torch
 from walks import make_walk
 
-from attractor.report.descent_pictures import Descent, enlarged, pixels
-from attractor.tasks.walk import Walk
+from attractor.report.descent.pictures import Descent, enlarged, pixels
+from attractor.tasks.inpainting.walk import Walk
 
 
 def test_pixels_are_rounded_and_grey_becomes_colour():

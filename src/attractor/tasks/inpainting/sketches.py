@@ -16,7 +16,7 @@ from attractor.data.sources import ImageSource
 from attractor.errors import InputError
 from attractor.models import ImageETConfig
 from attractor.scoring.inpainting import hidden_mse
-from attractor.tasks.framing import Frame, frame
+from attractor.tasks.inpainting.framing import Frame, frame
 
 IMAGES, PATCHES = 64, 2**13  # at most so many descend together
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from attractor.data.views import Canvas, Viewing
 from attractor.models import Selyne, SelyneConfig
-from attractor.tasks.scorer import ImageScorer, shown, smooth
+from attractor.tasks.detection.scorer import ImageScorer, shown, smooth
 
 CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from attractor.report.pictures import overlay
-from attractor.tasks.walk import Walk
+from attractor.tasks.inpainting.walk import Walk
 
 LONG_SIDE = 384  # pixels that the longer side of a small picture is enlarged to, at least
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attractor.data.masks import patches_of, random_patches
 from attractor.models import ImageETConfig
-from attractor.tasks.framing import frame
+from attractor.tasks.inpainting.framing import frame
 
 CONFIG = ImageETConfig(image_size=(16, 24), patch=4, dim=16, heads=2, head_dim=8, memories=8)
 sides = st.tuples(st.integers(1, 90), st.integers(1, 90))

@@ -17,7 +17,7 @@ from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig
 from attractor.models.store import load_model, save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
-from attractor.tasks.inpainting import Inpainter
+from attractor.tasks.inpainting.inpainter import Inpainter
 
 CONFIG = ImageETConfig(image_size=(16, 16), patch=4, dim=16, heads=2, head_dim=8, memories=16, steps=2)
 
@@ -105,7 +105,7 @@ def test_folders_lists_arrays_and_grey_models(model: ImageET, tmp_path: Path) ->
 
 
 def test_many_images_are_painted_as_each_alone(model: ImageET, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attractor.tasks.sketches.IMAGES", 3)
+    monkeypatch.setattr("attractor.tasks.inpainting.sketches.IMAGES", 3)
     images, inpainter = pictures(8), Inpainter(model)
     alone = torch.cat([inpainter.transform(image[None], half()) for image in images])
     torch.testing.assert_close(inpainter.transform(images, half()), alone)

@@ -9,9 +9,9 @@ from walks import make_walk
 
 from attractor.errors import InputError
 from attractor.report.descent import write_descent
-from attractor.report.descent_animation import write_animation
-from attractor.report.descent_pictures import Descent, enlarged
-from attractor.tasks.walk import Walk
+from attractor.report.descent.animation import write_animation
+from attractor.report.descent.pictures import Descent, enlarged
+from attractor.tasks.inpainting.walk import Walk
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_animation_has_a_shot_a_state_and_loops(written):
 
 
 def test_long_descents_are_thinned_and_standing_still_is_a_film_too(descent, tmp_path, monkeypatch):
-    monkeypatch.setattr("attractor.report.descent_animation.MOST_SHOTS", 3)
+    monkeypatch.setattr("attractor.report.descent.animation.MOST_SHOTS", 3)
     with Image.open(write_animation(descent, tmp_path / "long.gif")) as film:
         assert film.n_frames == 3
     walk = make_walk()

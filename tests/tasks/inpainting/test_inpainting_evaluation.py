@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from attractor.models import ImageET, ImageETConfig
-from attractor.tasks import inpainting_evaluation
-from attractor.tasks.inpainting import Inpainter
-from attractor.tasks.inpainting_evaluation import biharmonic, evaluate_inpainting, mean_fill
+from attractor.tasks.inpainting import evaluation as inpainting_evaluation
+from attractor.tasks.inpainting.evaluation import biharmonic, evaluate_inpainting, mean_fill
+from attractor.tasks.inpainting.inpainter import Inpainter
 
 CONFIG = ImageETConfig(image_size=(16, 16), patch=4, dim=16, heads=2, head_dim=8, memories=16, steps=2)
 

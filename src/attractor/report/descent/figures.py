@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from attractor.report.descent_pictures import Descent, enlarged, pixels
+from attractor.report.descent.pictures import Descent, enlarged, pixels
 from attractor.report.pictures import HEAT_MAP
 from attractor.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, new_figure, styled
 
