@@ -1,0 +1,20 @@
+"""The first command a newcomer runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from commands import run
+
+
+def test_the_demo_finds_fills_in_and_reports(tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    done = run("demo", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    ours, baseline = map(float, re.search(r"AUROC: attractor (\S+),.* (\S+)\n", done.stdout).groups())
+    assert ours > baseline + 0.2
+    for page in ("report/index.html", "descent/index.html"):
+        assert (tmp_path / page).stat().st_size > 10_000 and str(tmp_path / page) in done.stdout
+    assert (tmp_path / "descent" / "descent.gif").exists() and (tmp_path / "detector" / "model.safetensors").exists()
