@@ -55,7 +55,5 @@ class Landscape:
         return replace(self, context=self.context and self.context.rows(index))
 
     def present(self, v: Tensor) -> Tensor:
-        """``v (B, N, D)`` with zeros where the context has no token: what stands there, even NaN, must not count."""
-        if self.context is None or self.context.tokens is None:
-            return v
-        return v.masked_fill(~self.context.tokens.unsqueeze(-1), 0)
+        """``v (B, N, D)`` cleared where the context has no token."""
+        return v if self.context is None else self.context.clear(v)

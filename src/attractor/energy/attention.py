@@ -22,9 +22,9 @@ class EnergyAttention(Energy):
     B runs over the tokens and pairs that the :class:`Context` leaves, without C itself unless ``include_self``; a
     token that sees nobody adds nothing. ``w`` are the context's weights, 1 without. ``beta`` is ``1/sqrt(Y)`` unless
     given; with ``learn_beta`` it is one number a head, ``(H, 1, 1)``, that starts there and must stay off 0, where E is
-    singular. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``; they start equal, so that
-    alike tokens attend to each other from the first step. Shapes: ``g (B, N, D)``, energies ``(B,)``.
-    Raises :class:`InputError` on a size or beta that is not positive, and on ``g`` or a mask of the wrong shape.
+    singular. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``; they start equal, so that alike tokens attend
+    to each other from the first step. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
+    :class:`InputError` on a size or beta that is not positive, and on ``g`` or a mask of the wrong shape.
     Source: Energy Transformer (Hoover et al. 2023), equation 3; published code and checkpoints ``include_self``.
     """
 
@@ -48,8 +48,11 @@ class EnergyAttention(Energy):
         fixed = 1 / math.sqrt(head_dim) if beta is None else beta  # a Python float: exact in every precision
         self.beta = nn.Parameter(torch.full((heads, 1, 1), fixed)) if learn_beta else fixed
 
-    def queries_keys(self, g: Tensor) -> tuple[Tensor, Tensor]:
+    def queries_keys(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """``beta q`` and ``k``, both ``(B, H, N, Y)``: one product with the stacked weights."""
+        g = real_tokens(g, self.W.shape[-1], context)
+        if context is not None:
+            context.check_pairs(g.shape[0], self.heads, g.shape[1])
         bias = None if self.bias is None else self.bias.flatten()
         q, k = F.linear(g, self.W.flatten(0, 2), bias).chunk(2, dim=-1)
         q, k = split_heads(q, self.heads), split_heads(k, self.heads)
@@ -70,7 +73,7 @@ class EnergyAttention(Energy):
 
     def maps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0."""
-        return attention_map(*self._queries_keys(g, context), context, self.include_self)
+        return attention_map(*self.queries_keys(g, context), context, self.include_self)
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
@@ -79,14 +82,8 @@ class EnergyAttention(Energy):
         flags = f"bias={self.bias is not None}, include_self={self.include_self}"
         return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
 
-    def _queries_keys(self, g: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
-        real = real_tokens(g, self.W.shape[-1], context)
-        if context is not None:
-            context.check_pairs(g.shape[0], self.heads, g.shape[1])
-        return self.queries_keys(real)
-
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
-        return align(*self._queries_keys(g, context), context, self.include_self)
+        return align(*self.queries_keys(g, context), context, self.include_self)
 
     def _energy(self, aligned: Alignment) -> Tensor:
         return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 2, 3))

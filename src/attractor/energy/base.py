@@ -42,6 +42,12 @@ class Context:
         shared = {name for name, t in parts.items() if t is None or len(t) == 1 or (name != "tokens" and t.ndim == 2)}
         return Context(**{name: t if name in shared else t[index] for name, t in parts.items()})
 
+    def clear(self, v: Tensor) -> Tensor:
+        """``v (B, N, ...)`` with zeros where there is no token: what stands there, even NaN, must not count."""
+        if self.tokens is None:
+            return v
+        return v.masked_fill(~self.tokens.view(*self.tokens.shape, *[1] * (v.ndim - 2)), 0)
+
     def check_tokens(self, batch: int, n: int) -> None:
         """Raise :class:`InputError` unless ``tokens`` fits ``g (B, N, D)``."""
         if self.tokens is not None:
@@ -66,16 +72,16 @@ def _fit(name: str, t: Tensor, sizes: tuple[int, ...], free: int) -> None:
 
 
 def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
-    """``g`` with zeros where the context has no token: what stands there, even NaN, must not reach any sum.
+    """``g``, cleared where the context has no token.
 
     Raises :class:`InputError` unless ``g`` is ``(B, N, dim)`` and the token mask fits it.
     """
     if g.ndim != 3 or g.shape[-1] != dim:
         raise InputError(f"g must be tokens (B, N, {dim}), not of shape {tuple(g.shape)}")
-    if context is None or context.tokens is None:
+    if context is None:
         return g
     context.check_tokens(*g.shape[:2])
-    return g.masked_fill(~context.tokens.unsqueeze(-1), 0)
+    return context.clear(g)
 
 
 def require_positive(**settings: float) -> None:

@@ -52,9 +52,9 @@ class HopfieldMemory(Energy):
         self.xi = nn.Parameter(torch.randn(memories, dim) * INIT_STD)
         self.bias = nn.Parameter(torch.zeros(memories)) if bias else None
 
-    def overlaps(self, g: Tensor) -> Tensor:
+    def overlaps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``h_mu = xi_mu . g + b_mu`` of every token, ``(B, N, D) -> (B, N, M)``."""
-        return F.linear(g, self.xi, self.bias)
+        return F.linear(real_tokens(g, self.xi.shape[1], context), self.xi, self.bias)
 
     def pulls(self, g: Tensor) -> Tensor:
         """``G'_mu(h)``: how strongly each memory draws every token, ``(B, N, D) -> (B, N, M)``."""
@@ -62,15 +62,15 @@ class HopfieldMemory(Energy):
 
     def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-sum_B G(h_B)``, ``(B, N, D) -> (B,)``."""
-        return self._energy(self._overlaps(g, context), context)
+        return self._energy(self.overlaps(g, context), context)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
-        return self._force(g, self._overlaps(g, context), context)
+        return self._force(g, self.overlaps(g, context), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of overlaps."""
-        h = self._overlaps(g, context)
+        h = self.overlaps(g, context)
         return self._energy(h, context), self._force(g, h, context)
 
     def extra_repr(self) -> str:
@@ -79,20 +79,13 @@ class HopfieldMemory(Energy):
         own = {"power": f", exponent={self.exponent:g}", "softmax": f", beta={self.beta:g}"}.get(self.activation, "")
         return f"{dim}, {memories}, activation={self.activation!r}{own}, bias={self.bias is not None}"
 
-    def _overlaps(self, g: Tensor, context: Context | None) -> Tensor:
-        return self.overlaps(real_tokens(g, self.xi.shape[1], context))
-
     def _energy(self, h: Tensor, context: Context | None) -> Tensor:
         potential = self._potential(at_least_float32(h))  # (B, N)
-        if context is not None and context.tokens is not None:
-            potential = potential * context.tokens
-        return -potential.sum(dim=-1)
+        return -(potential if context is None else context.clear(potential)).sum(dim=-1)
 
     def _force(self, g: Tensor, h: Tensor, context: Context | None) -> Tensor:
         force = F.linear(self._slope(h), self.xi.T).to(g.dtype)
-        if context is not None and context.tokens is not None:
-            force = force * context.tokens.unsqueeze(-1)
-        return force
+        return force if context is None else context.clear(force)
 
     def _potential(self, h: Tensor) -> Tensor:
         """``G(h)`` of every token, ``(B, N, M) -> (B, N)``."""

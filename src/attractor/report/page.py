@@ -21,11 +21,7 @@ from attractor.tasks.detection.evaluation import Evaluation
 def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
     """Return the page; ``images`` maps the name of each figure to its PNG."""
     room = files("attractor.report")
-    return Template(room.joinpath("page.html").read_text("utf-8")).substitute(
-        title=escape(evaluation.title),
-        style=room.joinpath("page.css").read_text("utf-8"),
-        verdict=escape(verdict(evaluation)),
-        numbers="\n".join(number(*fact) for fact in _key_numbers(evaluation)),
+    body = Template(room.joinpath("page.html").read_text("utf-8")).substitute(
         methods=_methods(evaluation),
         figures=figures(images, CAPTIONS),
         galleries=galleries(evaluation),
@@ -33,6 +29,19 @@ def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
         notes=_notes(evaluation.notes),
         provenance=facts("Provenance", "how these numbers came about", flat(evaluation.provenance)),
         version=__version__,
+    )
+    return document(evaluation.title, verdict(evaluation), _key_numbers(evaluation), body)
+
+
+def document(title: str, verdict: str, numbers: Iterable[tuple[str, str, str]], body: str, style: str = "") -> str:
+    """Return a whole page: title, verdict and key numbers above ``body``, with ``style`` beyond the shared one."""
+    room = files("attractor.report")
+    return Template(room.joinpath("frame.html").read_text("utf-8")).substitute(
+        title=escape(title),
+        style=room.joinpath("page.css").read_text("utf-8") + style,
+        verdict=escape(verdict),
+        numbers="\n".join(number(*fact) for fact in numbers),
+        body=body,
     )
 
 

@@ -42,8 +42,6 @@ def reference(q: Tensor, k: Tensor, context: Context | None = None, include_self
     scores, p = _scores(q, k, context, include_self)
     lse = scores.logsumexp(dim=-1)
     lse = lse.masked_fill(lse <= torch.finfo(lse.dtype).min / 2, 0)
-    if context is not None and context.tokens is not None:
-        lse = lse * context.tokens[:, None]
     if context is not None and context.weights is not None:
         p = p * _over_heads(context.weights)
     p = p.to(q.dtype)

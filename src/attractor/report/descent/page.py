@@ -6,7 +6,6 @@ import base64
 import io
 import math
 from collections.abc import Iterable, Mapping
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -21,7 +20,7 @@ from attractor.report.captions import DESCENT_CAPTIONS
 from attractor.report.descent.figures import MEMORIES
 from attractor.report.descent.pictures import Descent, enlarged, pixels
 from attractor.report.gallery import data_uri
-from attractor.report.page import facts, figures, flat, number
+from attractor.report.page import document, facts, figures, flat
 from attractor.report.pictures import HEAT_MAP
 
 MOST_ATTENTION = 2**20  # bytes up to which every head is kept, else their mean; beyond it the largest shares alone
@@ -32,14 +31,10 @@ def render_descent(
     descent: Descent, images: Mapping[str, Path], title: str, about: Mapping[str, Any] | None = None
 ) -> str:
     """Return the page; ``images`` maps the name of each figure to its PNG, ``about`` joins the settings."""
-    shared, room = files("attractor.report"), files("attractor.report.descent")
+    room = files("attractor.report.descent")
     walk = descent.walk
     settings = {**(about or {}), "rule": walk.rule, "step size": _sizes(descent), "model": walk.model.config.to_dict()}
-    return Template(room.joinpath("page.html").read_text("utf-8")).substitute(
-        title=escape(title),
-        style=shared.joinpath("page.css").read_text("utf-8") + room.joinpath("page.css").read_text("utf-8"),
-        verdict=escape(verdict(descent)),
-        numbers="\n".join(number(*fact) for fact in _key_numbers(descent)),
+    body = Template(room.joinpath("page.html").read_text("utf-8")).substitute(
         first=_uri(enlarged(descent.frames[0])),
         last=_uri(enlarged(descent.frames[-1])),
         image=_uri(enlarged(descent.image)),
@@ -50,6 +45,7 @@ def render_descent(
         script=room.joinpath("script.html").read_text("utf-8"),
         version=__version__,
     )
+    return document(title, verdict(descent), _key_numbers(descent), body, room.joinpath("page.css").read_text("utf-8"))
 
 
 def verdict(descent: Descent) -> str:
