@@ -2,12 +2,14 @@
 
 from attractor.energy.attention import EnergyAttention
 from attractor.energy.base import Context, Energy, EnergySum
+from attractor.energy.edges import Edges
 from attractor.energy.gloeba import GloebaAttention, Territory
 from attractor.energy.memory import HopfieldMemory
 from attractor.energy.norm import EnergyLayerNorm
 
 __all__ = [
     "Context",
+    "Edges",
     "Energy",
     "EnergyAttention",
     "EnergyLayerNorm",

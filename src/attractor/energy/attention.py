@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
+from attractor.energy.edges import Edges
 from attractor.energy.ops import Alignment, align, attention_map, merge_heads, split_heads
 
 
 class EnergyAttention(Energy):
-    r"""Attention energy over dense tokens, with ``q = W_Q g``, ``k = W_K g`` (plus biases) per head::
+    r"""Attention energy over tokens, with ``q = W_Q g``, ``k = W_K g`` (plus biases) per head::
 
         S_CB   = beta_h w_CB q_C . k_B                P = softmax_B(S)
         E      = -sum_h 1/beta_h sum_C logsumexp_B S_CB
@@ -23,7 +24,8 @@ class EnergyAttention(Energy):
     token that sees nobody adds nothing. ``w`` are the context's weights, 1 without. ``beta`` is ``1/sqrt(Y)`` unless
     given; with ``learn_beta`` it is one number a head, ``(H, 1, 1)``, that starts there and must stay off 0, where E is
     singular. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``; they start equal, so that alike tokens attend
-    to each other from the first step. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
+    to each other from the first step. Where the context has ``edges``, B runs over the neighbours of C in the graph
+    number ``relation``, C itself if it has a self-loop. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
     :class:`InputError` on a size or beta that is not positive, and on ``g`` or a mask of the wrong shape.
     Source: Energy Transformer (Hoover et al. 2023), equation 3; published code and checkpoints ``include_self``.
     """
@@ -38,10 +40,11 @@ class EnergyAttention(Energy):
         learn_beta: bool = False,
         bias: bool = False,
         include_self: bool = False,
+        relation: int = 0,
     ):
         super().__init__()
         require_positive(dim=dim, heads=heads, head_dim=head_dim, beta=1 if beta is None else beta)
-        self.heads, self.include_self = heads, include_self
+        self.heads, self.include_self, self.relation = heads, include_self, relation
         tied = torch.randn(heads, head_dim, dim) / math.sqrt(dim)
         self.W = nn.Parameter(torch.stack([tied, tied]))
         self.bias = nn.Parameter(torch.zeros(2, heads, head_dim)) if bias else None
@@ -58,9 +61,9 @@ class EnergyAttention(Energy):
         q, k = split_heads(q, self.heads), split_heads(k, self.heads)
         return (q * self.beta).to(q.dtype), k
 
-    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
-        """``-sum_h 1/beta_h sum_C logsumexp_B S_CB``, ``(B, N, D) -> (B,)``."""
-        return self._energy(self._align(g, context))
+    def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``-sum_h 1/beta_h logsumexp_B S_CB`` of every token C, ``(B, N, D) -> (B, N)``."""
+        return self._per_token(self._align(g, context))
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
@@ -69,11 +72,15 @@ class EnergyAttention(Energy):
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of scores."""
         aligned = self._align(g, context)
-        return self._energy(aligned), self._force(g, aligned)
+        return self._per_token(aligned).sum(dim=1), self._force(g, aligned)
 
     def maps(self, g: Tensor, context: Context | None = None) -> Tensor:
-        """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0."""
-        return attention_map(*self.queries_keys(g, context), context, self.include_self)
+        """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0.
+
+        Along edges ``(B, H, E)``, in the order of their ``indices``.
+        """
+        q, k = self.queries_keys(g, context)
+        return attention_map(q, k, context, self.include_self, self._edges(g, context))
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
@@ -83,10 +90,14 @@ class EnergyAttention(Energy):
         return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
 
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
-        return align(*self.queries_keys(g, context), context, self.include_self)
+        q, k = self.queries_keys(g, context)
+        return align(q, k, context, self.include_self, self._edges(g, context))
 
-    def _energy(self, aligned: Alignment) -> Tensor:
-        return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 2, 3))
+    def _edges(self, g: Tensor, context: Context | None) -> Edges | None:
+        return context.relation(self.relation, g.shape[1]) if context is not None and context.edges else None
+
+    def _per_token(self, aligned: Alignment) -> Tensor:
+        return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 3))
 
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
         pull = (aligned.pull / self.beta).to(aligned.pull.dtype)

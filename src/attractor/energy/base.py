@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from attractor.energy.edges import Edges
 from attractor.errors import InputError
 
 
@@ -21,12 +22,15 @@ class Context:
     ``pairs``: bool ``(N, N)``, ``(B, N, N)`` or ``(B, H, N, N)``, False where token C (row) must not see B (column).
     ``weights``: float, shaped like ``pairs``: multiplies the attention score of each pair. A weight of 0 leaves a
     score of 0, which still counts ``exp(0)``; to remove a pair use ``pairs``. A batch or head size of 1 serves all.
-    Raises :class:`InputError` on a mask of another kind; an energy raises it on one that does not fit its tokens.
+    ``edges``: a graph on the N tokens, or one a relation, the same for all samples: a token sees its neighbours alone.
+    They take the place of all masks. Raises :class:`InputError` on a mask of another kind and on edges beside masks;
+    an energy raises it on one that does not fit its tokens.
     """
 
     tokens: Tensor | None = None
     pairs: Tensor | None = None
     weights: Tensor | None = None
+    edges: tuple[Edges, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tokens is not None and (self.tokens.dtype != torch.bool or self.tokens.ndim != 2):
@@ -35,11 +39,17 @@ class Context:
             raise InputError(f"pairs must be a bool mask (N, N), (B, N, N) or (B, H, N, N), not {_what(self.pairs)}")
         if self.weights is not None and (not self.weights.is_floating_point() or self.weights.ndim not in (2, 3, 4)):
             raise InputError(f"weights must be floats (N, N), (B, N, N) or (B, H, N, N), not {_what(self.weights)}")
+        if self.edges and not (self.tokens is self.pairs is self.weights is None):
+            raise InputError("edges take the place of masks and weights; leave those out")
 
     def rows(self, index: Tensor) -> Context:
         """The context of the samples ``index`` alone."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        shared = {name for name, t in parts.items() if t is None or len(t) == 1 or (name != "tokens" and t.ndim == 2)}
+        shared = {
+            name
+            for name, t in parts.items()
+            if name == "edges" or t is None or len(t) == 1 or (name != "tokens" and t.ndim == 2)
+        }
         return Context(**{name: t if name in shared else t[index] for name, t in parts.items()})
 
     def clear(self, v: Tensor) -> Tensor:
@@ -59,6 +69,14 @@ class Context:
         for name, t in {"pairs": self.pairs, "weights": self.weights}.items():
             if t is not None:
                 _fit(name, t, sizes[t.ndim], free=t.ndim - 2)
+
+    def relation(self, number: int, n: int) -> Edges:
+        """The edges of one relation. Raises :class:`InputError` where there is none, or they are of other tokens."""
+        if number >= len(self.edges):
+            raise InputError(f"the energy wants relation {number}, but the context has {len(self.edges)} relations")
+        if self.edges[number].nodes != n:
+            raise InputError(f"the edges are of {self.edges[number].nodes} tokens, not of these {n}")
+        return self.edges[number]
 
 
 def _what(t: Tensor) -> str:
@@ -96,12 +114,16 @@ class Energy(nn.Module):
 
     ``energy(g) -> (B,)`` in float32 or better; ``force(g) = -dE/dg``, like ``g``, without autograd and itself
     differentiable, so that every forward runs under inference_mode, autocast, compile and export. Energies add:
-    ``a + b`` and ``sum([a, b])`` are the energy of both.
+    ``a + b`` and ``sum([a, b])`` are the energy of both. An energy writes :meth:`per_token` and :meth:`force`.
     """
+
+    def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """The share of every token in ``E(g)``, ``(B, N, D) -> (B, N)``."""
+        raise NotImplementedError
 
     def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``E(g)`` of every sample, ``(B, N, D) -> (B,)``."""
-        raise NotImplementedError
+        return self.per_token(g, context).sum(dim=1)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-dE/dg``, ``(B, N, D) -> (B, N, D)``."""
@@ -140,10 +162,10 @@ class EnergySum(Energy):
         if not self.terms:
             raise InputError("a sum of energies needs at least one energy")
 
-    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
-        """``sum_i E_i(g)``, ``(B, N, D) -> (B,)``."""
+    def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """The share of every token in ``sum_i E_i(g)``, ``(B, N, D) -> (B, N)``."""
         first, *rest = self.terms
-        return sum((term.energy(g, context) for term in rest), start=first.energy(g, context))
+        return sum((term.per_token(g, context) for term in rest), start=first.per_token(g, context))
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""

@@ -60,9 +60,9 @@ class HopfieldMemory(Energy):
         """``G'_mu(h)``: how strongly each memory draws every token, ``(B, N, D) -> (B, N, M)``."""
         return self._slope(self.overlaps(g))
 
-    def energy(self, g: Tensor, context: Context | None = None) -> Tensor:
-        """``-sum_B G(h_B)``, ``(B, N, D) -> (B,)``."""
-        return self._energy(self.overlaps(g, context), context)
+    def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``-G(h_B)`` of every token, ``(B, N, D) -> (B, N)``."""
+        return self._per_token(self.overlaps(g, context), context)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
@@ -71,7 +71,7 @@ class HopfieldMemory(Energy):
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of overlaps."""
         h = self.overlaps(g, context)
-        return self._energy(h, context), self._force(g, h, context)
+        return self._per_token(h, context).sum(dim=1), self._force(g, h, context)
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
@@ -79,9 +79,9 @@ class HopfieldMemory(Energy):
         own = {"power": f", exponent={self.exponent:g}", "softmax": f", beta={self.beta:g}"}.get(self.activation, "")
         return f"{dim}, {memories}, activation={self.activation!r}{own}, bias={self.bias is not None}"
 
-    def _energy(self, h: Tensor, context: Context | None) -> Tensor:
-        potential = self._potential(at_least_float32(h))  # (B, N)
-        return -(potential if context is None else context.clear(potential)).sum(dim=-1)
+    def _per_token(self, h: Tensor, context: Context | None) -> Tensor:
+        potential = self._potential(at_least_float32(h))
+        return -(potential if context is None else context.clear(potential))
 
     def _force(self, g: Tensor, h: Tensor, context: Context | None) -> Tensor:
         force = F.linear(self._slope(h), self.xi.T).to(g.dtype)

@@ -1,4 +1,4 @@
-"""What energy attention needs of a score matrix: row log-sum-exps, ``P K`` and ``P^T Q``."""
+"""What energy attention needs of its scores: row log-sum-exps, ``P K`` and ``P^T Q``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.edges import along_edges, edge_map
+from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
     from attractor.energy.base import Context
+    from attractor.energy.edges import Edges
 
 # Up to this many scores the reference is the faster one (65 tokens, 12 heads: 10 %): see benchmarks/LOG.md.
 SMALL = 2**16
@@ -24,13 +27,20 @@ class Alignment(NamedTuple):
     pull: Tensor
 
 
-def align(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
+def align(
+    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, edges: Edges | None = None
+) -> Alignment:
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
     Masks and weights of pairs are N x N themselves and go to the reference; so does what is exported, which must run
-    where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores.
+    where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores. ``edges`` say who sees
+    whom, self-loops included, in the place of ``context`` and ``include_self``.
     """
     batch, heads, n, _ = q.shape
+    if edges is not None:
+        along = reference_along if torch.compiler.is_exporting() else along_edges
+        lse, mix, pull = (_from_nodes(t, batch) for t in along(_to_nodes(q), _to_nodes(k), edges))
+        return Alignment(lse, mix.to(q.dtype), pull.to(q.dtype))
     dense = context is not None and (context.pairs is not None or context.weights is not None)
     if dense or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self)
@@ -48,9 +58,22 @@ def reference(q: Tensor, k: Tensor, context: Context | None = None, include_self
     return Alignment(lse, p @ k, p.transpose(-2, -1) @ q)
 
 
-def attention_map(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Tensor:
-    """``P = softmax_B(S)``, ``(B, H, N, N)``."""
+def attention_map(
+    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, edges: Edges | None = None
+) -> Tensor:
+    """``P = softmax_B(S)``, ``(B, H, N, N)``; along edges ``(B, H, E)``."""
+    if edges is not None:
+        return _from_nodes(edge_map(_to_nodes(q), _to_nodes(k), edges), len(q))
     return _scores(q, k, context, include_self)[1]
+
+
+def _to_nodes(t: Tensor) -> Tensor:
+    """``(B, H, N, ...) -> (N, B H, ...)``; of one sample no copy of what :func:`split_heads` gives."""
+    return t.flatten(0, 1).transpose(0, 1)
+
+
+def _from_nodes(t: Tensor, batch: int) -> Tensor:
+    return t.transpose(0, 1).unflatten(0, (batch, -1))
 
 
 def _scores(q: Tensor, k: Tensor, context: Context | None, include_self: bool) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Graphs to tensors: files, named sets, splits and samples of their nodes."""
