@@ -10,9 +10,9 @@ from attractor.errors import InputError
 if TYPE_CHECKING:
     from attractor.dynamics import descend
     from attractor.energy import GloebaAttention
-    from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig
+    from attractor.models import ImageET, ImageETConfig, NodeET, NodeETConfig, Selyne, SelyneConfig
     from attractor.models.store import load_model, pretrained, save_model
-    from attractor.tasks import AnomalyDetector, Inpainter, evaluate
+    from attractor.tasks import AnomalyDetector, Inpainter, NodeAnomalyDetector, evaluate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +22,9 @@ __all__ = [
     "ImageETConfig",
     "Inpainter",
     "InputError",
+    "NodeAnomalyDetector",
+    "NodeET",
+    "NodeETConfig",
     "Selyne",
     "SelyneConfig",
     "descend",
@@ -37,6 +40,9 @@ _HOMES = {
     "ImageET": "attractor.models",
     "ImageETConfig": "attractor.models",
     "Inpainter": "attractor.tasks",
+    "NodeAnomalyDetector": "attractor.tasks",
+    "NodeET": "attractor.models",
+    "NodeETConfig": "attractor.models",
     "Selyne": "attractor.models",
     "SelyneConfig": "attractor.models",
     "descend": "attractor.dynamics",

@@ -10,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("attractor", "torch", "numpy", "scikit-learn", "kornia", "accelerate", "pillow", "scikit-image")
+PACKAGES = (
+    "attractor",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "kornia",
+    "accelerate",
+    "pillow",
+    "scikit-image",
+    "torch_geometric",
+)
 
 
 def provenance() -> dict[str, Any]:

@@ -67,6 +67,9 @@ class EnergyAttention(Energy):
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
+        edges = self._edges(g, context)
+        if edges is not None and not torch.is_grad_enabled():
+            return self._force_by_head(g, edges)
         return self._force(g, self._align(g, context))
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
@@ -103,3 +106,17 @@ class EnergyAttention(Energy):
         pull = (aligned.pull / self.beta).to(aligned.pull.dtype)
         both = torch.cat([merge_heads(aligned.mix), merge_heads(pull)], dim=-1)
         return F.linear(both, self.W.flatten(0, 2).T).to(g.dtype)
+
+    def _force_by_head(self, g: Tensor, edges: Edges) -> Tensor:
+        """The same, of a graph that may be large: queries and keys of one head at a time."""
+        g = real_tokens(g, self.W.shape[-1], None)
+        force = torch.zeros_like(g)
+        for head in range(self.heads):
+            w = self.W[:, head].to(g.dtype)
+            bias = [None, None] if self.bias is None else self.bias[:, head].to(g.dtype)
+            beta = self.beta[head] if isinstance(self.beta, Tensor) else self.beta
+            q, k = (F.linear(g, w[i], bias[i]).unsqueeze(1) for i in (0, 1))
+            aligned = align((q * beta).to(g.dtype), k, edges=edges)
+            force.flatten(0, 1).addmm_(aligned.mix.flatten(0, 2), w[0])
+            force.flatten(0, 1).addmm_((aligned.pull / beta).to(g.dtype).flatten(0, 2), w[1])
+        return force

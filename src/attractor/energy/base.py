@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from attractor.energy.edges import Edges
 from attractor.errors import InputError
+
+BLOCK = 2**16  # tokens at a time of what every token does for itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +194,17 @@ class EnergySum(Energy):
 
 def _terms(energy: Energy) -> list[Energy]:
     return list(energy.terms) if isinstance(energy, EnergySum) else [energy]
+
+
+def in_blocks(function: Callable[..., Tensor], *tensors: Tensor, dim: int) -> Tensor:
+    """``function`` of tensors whose tokens, along ``dim``, do not feel each other: in blocks of tokens.
+
+    So what it holds in between stays small. Only where there are many, and no gradient that would hold it anyway.
+    """
+    if torch.is_grad_enabled() or tensors[0].shape[dim] <= BLOCK:
+        return function(*tensors)
+    blocks = zip(*(t.split(BLOCK, dim) for t in tensors), strict=True)
+    return torch.cat([function(*block) for block in blocks], dim)
 
 
 def at_least_float32(t: Tensor) -> Tensor:

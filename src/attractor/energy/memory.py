@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, at_least_float32, real_tokens, require_positive
+from attractor.energy.base import Context, Energy, at_least_float32, in_blocks, real_tokens, require_positive
 from attractor.errors import InputError
 
 INIT_STD = 0.02
@@ -62,16 +62,18 @@ class HopfieldMemory(Energy):
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-G(h_B)`` of every token, ``(B, N, D) -> (B, N)``."""
-        return self._per_token(self.overlaps(g, context), context)
+        g = real_tokens(g, self.xi.shape[1], context)
+        return _cleared(in_blocks(lambda g: self._energy(self.overlaps(g)), g, dim=1), context)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
-        return self._force(g, self.overlaps(g, context), context)
+        g = real_tokens(g, self.xi.shape[1], context)
+        return _cleared(in_blocks(lambda g: self._force(g, self.overlaps(g)), g, dim=1), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of overlaps."""
         h = self.overlaps(g, context)
-        return self._per_token(h, context).sum(dim=1), self._force(g, h, context)
+        return _cleared(self._energy(h), context).sum(dim=1), _cleared(self._force(g, h), context)
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
@@ -79,13 +81,12 @@ class HopfieldMemory(Energy):
         own = {"power": f", exponent={self.exponent:g}", "softmax": f", beta={self.beta:g}"}.get(self.activation, "")
         return f"{dim}, {memories}, activation={self.activation!r}{own}, bias={self.bias is not None}"
 
-    def _per_token(self, h: Tensor, context: Context | None) -> Tensor:
-        potential = self._potential(at_least_float32(h))
-        return -(potential if context is None else context.clear(potential))
+    def _energy(self, h: Tensor) -> Tensor:
+        """``-G(h)`` of every token, ``(B, N, M) -> (B, N)``."""
+        return -self._potential(at_least_float32(h))
 
-    def _force(self, g: Tensor, h: Tensor, context: Context | None) -> Tensor:
-        force = F.linear(self._slope(h), self.xi.T).to(g.dtype)
-        return force if context is None else context.clear(force)
+    def _force(self, g: Tensor, h: Tensor) -> Tensor:
+        return F.linear(self._slope(h), self.xi.T).to(g.dtype)
 
     def _potential(self, h: Tensor) -> Tensor:
         """``G(h)`` of every token, ``(B, N, M) -> (B, N)``."""
@@ -103,6 +104,10 @@ class HopfieldMemory(Energy):
         if self.activation == "power":
             return h.relu().pow(self.exponent - 1)
         return h.relu() if self.activation == "relu" else F.gelu(h, approximate="tanh") * gelu_slope(h)
+
+
+def _cleared(v: Tensor, context: Context | None) -> Tensor:
+    return v if context is None else context.clear(v)
 
 
 def gelu_slope(h: Tensor) -> Tensor:

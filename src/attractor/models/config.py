@@ -144,6 +144,31 @@ class ImageETConfig(Config):
         return self.image_size[0] // self.patch, self.image_size[1] // self.patch
 
 
+@dataclass(frozen=True)
+class NodeETConfig(Config):
+    """Sizes of :class:`attractor.models.NodeET`, of which ``features`` is the data's.
+
+    ``relations``: kinds of edges, each with an attention energy of its own. The descent is ``steps`` of ``step_size``.
+    """
+
+    features: int
+    relations: int = 1
+    classes: int = 2
+    dim: int = 64
+    heads: int = 2
+    head_dim: int = 32
+    memories: int = 128
+    steps: int = 2
+    step_size: float = 0.5
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("features", "relations", "classes", "dim", "heads", "head_dim", "memories", "steps"):
+            _counts(name, [getattr(self, name)])
+        _number("step_size", self.step_size, 1e-12, math.inf)
+        _number("dropout", self.dropout, 0, 1)
+
+
 def _counts(name: str, values: Any) -> tuple[int, ...]:
     """A list of positive whole numbers, as JSON and YAML bring it, as a tuple."""
     if not isinstance(values, (list, tuple)) or not values:

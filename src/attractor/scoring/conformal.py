@@ -43,11 +43,9 @@ class ConformalCalibrator:
         """Keep the scores ``(n,)`` of normal images that neither the encoder nor the score was fitted on."""
         kept = np.sort(np.asarray(scores, dtype=np.float64).ravel())
         if not len(kept):
-            raise InputError("no calibration scores: hold out at least 1 normal image")
+            raise InputError("no calibration scores: hold out at least 1 normal one")
         if not np.isfinite(kept).all():
-            raise InputError(
-                f"{int((~np.isfinite(kept)).sum())} calibration scores are not finite: leave those images out"
-            )
+            raise InputError(f"{int((~np.isfinite(kept)).sum())} calibration scores are not finite: leave those out")
         self.scores = kept
         return self
 
@@ -73,8 +71,8 @@ class ConformalCalibrator:
         if n >= needed:
             return None
         return (
-            f"{n} calibration images support no false-alarm rate below {self.achievable_rate:.2%}, "
-            f"at which decisions are made: {self.false_alarm_rate:.2%} needs {needed} normal images held out"
+            f"{n} calibration scores support no false-alarm rate below {self.achievable_rate:.2%}, "
+            f"at which decisions are made: {self.false_alarm_rate:.2%} needs {needed} of normal ones held out"
         )
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:
@@ -114,5 +112,5 @@ class ConformalCalibrator:
 def _without_nan(scores: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(scores, dtype=np.float64)
     if np.isnan(values).any():
-        raise InputError(f"{int(np.isnan(values).sum())} scores are NaN: leave those images out")
+        raise InputError(f"{int(np.isnan(values).sum())} scores are NaN: leave those out")
     return values

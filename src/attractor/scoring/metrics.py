@@ -35,11 +35,11 @@ def image_metrics(
     ``false_alarm_rate``. Raises `InputError` for fewer than two classes, labels other than 0 and 1, sizes
     that differ, and scores that are not finite.
     """
-    y, s = _checked(labels, scores)
+    y, s = checked(labels, scores)
     values, normal, positive = _histograms(y, s)
     fpr, tpr = share_above(normal), share_above(positive)
     resampled = np.concatenate([area(*rates) for rates in _resampled(normal, positive, bootstrap, seed)])
-    precision, _, f1 = _precision_recall_f1(fpr[1:] * normal.sum(), tpr[1:] * positive.sum(), positive.sum())
+    precision, _, f1 = precision_recall_f1(fpr[1:] * normal.sum(), tpr[1:] * positive.sum(), positive.sum())
     return {
         "auroc": float(area(fpr, tpr)),
         "auroc_interval": np.quantile(resampled, INTERVAL).tolist(),
@@ -57,7 +57,7 @@ def roc_interval(
 
     Raises `InputError` as `image_metrics` does.
     """
-    _, normal, positive = _histograms(*_checked(labels, scores))
+    _, normal, positive = _histograms(*checked(labels, scores))
     tpr = np.interp(GRID, share_above(normal), share_above(positive))
     blocks = _resampled(normal, positive, bootstrap, seed)
     curves = [np.interp(GRID, *rates) for block in blocks for rates in zip(*block, strict=True)]
@@ -96,14 +96,15 @@ def pixel_metrics(
     }
 
 
-def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[Counts, Floats]:
+def checked(labels: ArrayLike, scores: ArrayLike) -> tuple[Counts, Floats]:
+    """Both ``(n,)`` as arrays. Raises `InputError` as `image_metrics` does."""
     y, s = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if y.ndim != 1 or y.shape != s.shape:
-        raise InputError(f"labels {y.shape} and scores {s.shape} differ in shape: give one of each per image")
+        raise InputError(f"labels {y.shape} and scores {s.shape} differ in shape: give one of each")
     if not np.isfinite(s).all():
-        raise InputError(f"{(~np.isfinite(s)).sum()} scores are not finite: leave those images out")
+        raise InputError(f"{(~np.isfinite(s)).sum()} scores are not finite: leave those out")
     if set(np.unique(y).tolist()) != {0, 1}:
-        raise InputError("labels must hold both 0 (normal) and 1 (anomalous): add images of the missing kind")
+        raise InputError("labels must hold both 0 (normal) and 1 (anomalous): add some of the missing kind")
     return y.astype(np.int64), s
 
 
@@ -130,7 +131,7 @@ def _draw(counts: Counts, rows: int, generator: np.random.Generator) -> Counts:
     return np.bincount((drawn + m * np.arange(rows)[:, None]).ravel(), minlength=rows * m).reshape(rows, m)
 
 
-def _precision_recall_f1(false_alarms: Any, hits: Any, positives: Any) -> tuple[Any, Any, Any]:
+def precision_recall_f1(false_alarms: Any, hits: Any, positives: Any) -> tuple[Any, Any, Any]:
     """All three from counts, single or along a curve; precision is 0 where nothing is flagged."""
     flagged = false_alarms + hits
     return hits / np.maximum(flagged, 1), hits / positives, 2 * hits / (flagged + positives)
@@ -140,7 +141,7 @@ def _decision_metrics(y: Counts, anomalous: ArrayLike) -> dict[str, float]:
     decided = np.asarray(anomalous, dtype=bool)
     if decided.shape != y.shape:
         raise InputError(f"decisions {decided.shape} and labels {y.shape} differ in shape: give one per image")
-    precision, recall, f1 = _precision_recall_f1(decided[y == 0].sum(), decided[y == 1].sum(), y.sum())
+    precision, recall, f1 = precision_recall_f1(decided[y == 0].sum(), decided[y == 1].sum(), y.sum())
     named = {"f1": f1, "precision": precision, "recall": recall, "false_alarm_rate": decided[y == 0].mean()}
     return {name: float(value) for name, value in named.items()}
 

@@ -4,5 +4,15 @@ from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
 from attractor.tasks.detection.evaluate import evaluate
 from attractor.tasks.detection.evaluation import Evaluation, Example
 from attractor.tasks.inpainting.inpainter import Inpainter
+from attractor.tasks.nodes import NodeAnomalyDetector, evaluate_nodes
 
-__all__ = ["AnomalyDetector", "Evaluation", "Example", "ImageScores", "Inpainter", "evaluate"]
+__all__ = [
+    "AnomalyDetector",
+    "Evaluation",
+    "Example",
+    "ImageScores",
+    "Inpainter",
+    "NodeAnomalyDetector",
+    "evaluate",
+    "evaluate_nodes",
+]

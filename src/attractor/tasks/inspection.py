@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attractor.energy import GloebaAttention
+from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
 from attractor.files import read_json
-from attractor.models import ImageET, Selyne
+from attractor.models import ImageET, NodeET, Selyne
+from attractor.models.image_et import EnergyBlock
 from attractor.models.store import Model, find_model
+from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
+from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 
 def describe(folder: Path) -> dict[str, Any]:
     """Settings, sizes, calibration and heads of a detector's or a model's folder (or of a shipped model's name)."""
     config = folder / "config.json"
-    if config.exists() and isinstance(values := read_json(config), dict) and values.get("task") == "AnomalyDetector":
+    found = read_json(config) if config.exists() else None
+    values: dict[str, Any] = found if isinstance(found, dict) else {}
+    task = values.get("task")
+    if task == "AnomalyDetector":
         detector = AnomalyDetector.load(folder)
         return {**_detector(detector, values["detector"]), **_model(detector.scorer_.model)}
+    if task == "NodeAnomalyDetector":
+        nodes = NodeAnomalyDetector.load(folder)
+        return {**_nodes(nodes, values["detector"]), **_model(nodes.members_[0])}
     return _model(find_model(str(folder)))
 
 
 def _detector(detector: AnomalyDetector, settings: dict[str, Any]) -> dict[str, Any]:
-    calibration = {
-        name: {
-            "images": len(calibrator.scores),
-            "threshold": calibrator.threshold,
-            "false_alarm_rate": calibrator.achievable_rate,
-        }
-        for name, calibrator in detector.calibrators_.items()
-    }
+    calibration = {name: {"images": len(c.scores), **_decision(c)} for name, c in detector.calibrators_.items()}
     return {"detector": settings, "split": detector.split_, "calibration": calibration}
+
+
+def _nodes(detector: NodeAnomalyDetector, settings: dict[str, Any]) -> dict[str, Any]:
+    """Its first network stands for all: they differ in nothing but where they started."""
+    calibration = {"nodes": len(detector.calibrator_.scores), **_decision(detector.calibrator_)}
+    return {
+        "detector": settings,
+        "supervised": detector.supervised_,
+        "features": detector.features_,
+        "relations": ", ".join(detector.relations_),
+        "split": {name: len(nodes) for name, nodes in vars(detector.split_).items()},
+        "calibration": {**calibration, "threshold": detector.threshold_},
+    }
+
+
+def _decision(calibrator: ConformalCalibrator) -> dict[str, float]:
+    return {"threshold": calibrator.threshold, "false_alarm_rate": calibrator.achievable_rate}
 
 
 def _model(model: Model) -> dict[str, Any]:
@@ -40,33 +60,43 @@ def _model(model: Model) -> dict[str, Any]:
     for name, parameter in model.named_parameters():
         group = name.split(".")[0]
         groups[group] = groups.get(group, 0) + parameter.numel()
-    parts = _energies(model) if isinstance(model, ImageET) else {"heads": heads(model)}
+    parts = {"heads": heads(model)} if isinstance(model, Selyne) else _energies(model)
     return {"model": model.config.to_dict(), "parameters": {"total": sum(groups.values()), **groups}, **parts}
 
 
 @torch.no_grad()
-def _energies(model: ImageET) -> dict[str, Any]:
-    """Norm, heads and memory of every block: what its energy is made of."""
+def _energies(model: ImageET | NodeET) -> dict[str, Any]:
+    """Norm, heads and memory of every descent: what its energy is made of; one attention for each relation."""
     norms, rows, memories = [], [], []
-    for number, block in enumerate(model.descents):
+    descents: Sequence[EnergyBlock | NodeET] = model.descents if isinstance(model, ImageET) else [model]
+    for number, block in enumerate(descents):
         gamma, delta = block.norm.gamma, block.norm.delta
         norms.append({"block": number, "gamma": float(gamma), "|delta|": float(delta.norm())})
-        attention, memory = block.attention, block.memory
-        beta = torch.as_tensor(attention.beta).expand(attention.heads, 1, 1).flatten().tolist()
-        sizes = attention.W.flatten(2).norm(dim=-1).T.tolist()  # (H, 2)
-        for head, (query, key) in enumerate(sizes):
-            rows.append({"block": number, "head": head, "beta": beta[head], "|W_Q|": query, "|W_K|": key})
-        lengths = memory.xi.norm(dim=1)
-        memories.append(
-            {
-                "block": number,
-                "count": len(lengths),
-                "activation": memory.activation,
-                "mean |xi|": float(lengths.mean()),
-                "largest |xi|": float(lengths.max()),
-            }
-        )
+        terms = block.energy.terms
+        for attention in (term for term in terms if isinstance(term, EnergyAttention)):
+            rows += [{"block": number, **row} for row in _attention(attention, several=len(terms) > 2)]
+        memories += [{"block": number, **_memory(term)} for term in terms if isinstance(term, HopfieldMemory)]
     return {"norms": norms, "heads": rows, "memories": memories}
+
+
+def _attention(attention: EnergyAttention, several: bool) -> list[dict[str, Any]]:
+    beta = torch.as_tensor(attention.beta).expand(attention.heads, 1, 1).flatten().tolist()
+    sizes = attention.W.flatten(2).norm(dim=-1).T.tolist()  # (H, 2)
+    which = {"relation": attention.relation} if several else {}
+    return [
+        {**which, "head": head, "beta": beta[head], "|W_Q|": query, "|W_K|": key}
+        for head, (query, key) in enumerate(sizes)
+    ]
+
+
+def _memory(memory: HopfieldMemory) -> dict[str, Any]:
+    lengths = memory.xi.norm(dim=1)
+    return {
+        "count": len(lengths),
+        "activation": memory.activation,
+        "mean |xi|": float(lengths.mean()),
+        "largest |xi|": float(lengths.max()),
+    }
 
 
 def heads(model: Selyne) -> list[dict[str, Any]]:

@@ -1,0 +1,58 @@
+"""``attractor nodes explain``: where the energy of a node comes from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from attractor.cli.graphs import DATA, GRAPH, find_graph
+from attractor.cli.output import print_json
+from attractor.console import stderr
+from attractor.files import require_writable
+
+if TYPE_CHECKING:
+    from attractor.tasks.nodes.explanation import NodeExplanation
+
+
+def explain(
+    model_dir: Path = typer.Argument(help="Folder that `attractor nodes fit` wrote.", show_default=False),
+    graph: str = GRAPH,
+    nodes: list[int] = typer.Argument(help="Numbers of the nodes, from 0.", show_default=False),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for pictures and numbers.", show_default=False),
+    top: int = typer.Option(10, min=1, help="Neighbours, memories and features named one by one."),
+    data: Path | None = DATA,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Split the energy of nodes by neighbour and by memory, and draw it."""
+    from attractor.report.nodes import write_explanations
+    from attractor.tasks import NodeAnomalyDetector
+    from attractor.tasks.nodes.explanation import explain_nodes
+
+    require_writable(output)
+    detector = NodeAnomalyDetector.load(model_dir)
+    explanations = explain_nodes(detector, find_graph(graph, data), list(dict.fromkeys(nodes)), top)
+    pictures = write_explanations(explanations, output)
+    if as_json:
+        print_json([asdict(explanation) for explanation in explanations])
+    else:
+        print("\n\n".join(table(explanation) for explanation in explanations))
+    for picture in pictures:
+        stderr.print(f"drawn: {picture}")
+
+
+def table(explanation: NodeExplanation) -> str:
+    """What a person reads of one node: itself, neighbours and memories, whose shares add up to the energy."""
+    from attractor.report.nodes.figure import headline, part
+
+    e = explanation
+    rows = [("neighbour", "share", "score", "above"), ("itself", f"{e.itself:.4g}", f"{e.score:.4g}", part(e.rank))]
+    for n in e.neighbours:
+        rows.append((f"{n.node} {n.relation}", f"{n.share:.4g}", f"{n.score:.4g}", part(n.rank)))
+    if e.other_neighbours.count:
+        rows.append((f"{e.other_neighbours.count:,} others", f"{e.other_neighbours.share:.4g}", "", ""))
+    rows.append(("memories", f"{e.memory[-1]:.4g}", "", ""))
+    width = max(len(name) for name, *_ in rows)
+    return "\n".join([headline(e), *(f"  {a:<{width}}{b:>12}{c:>12}{d:>10}".rstrip() for a, b, c, d in rows)])

@@ -1,0 +1,259 @@
+"""Anomaly detection on the nodes of a graph: from labels where there are some, from the graph alone where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from attractor.console import stderr
+from attractor.data.graphs.node_graph import NodeGraph
+from attractor.data.graphs.raw import RawGraph, to_graph
+from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.sampler import NeighbourSampler
+from attractor.energy import Edges
+from attractor.errors import InputError
+from attractor.models import NodeET, NodeETConfig
+from attractor.scoring.conformal import ConformalCalibrator
+from attractor.scoring.thresholds import best_threshold
+from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
+from attractor.tasks.nodes.saved import load_detector, save_detector
+from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
+from attractor.tasks.nodes.split import node_numbers, resolve_split
+from attractor.training.loop import History
+from attractor.training.nodes import Nodes
+
+RATE = 0.01  # of false alarms, for p-values where decisions are made by macro-F1
+CALIBRATION = 100_000  # scores of normal nodes that are kept at most
+MERGED = {"merged": True, "separate": False}
+
+
+class NodeAnomalyDetector(BaseEstimator):
+    """Finds the odd nodes of a graph: Energy Transformers on its edges, trained on labels or on hidden features.
+
+    With labels the score is the probability of an anomaly. Without any it is the mean of two standardised figures: the
+    node's energy at the end of the descent (high where it is not at home among its neighbours and the memories) and
+    the logarithm of the error with which its features are foretold when hidden.
+
+    ``dim``, ``steps``: width of the tokens and steps of the descent. ``relations``: ``"merged"`` into one set of edges,
+    or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 250 optimizer steps, and at
+    least 5; ``lr`` is their peak learning rate. ``members``: networks, started independently, whose scores are
+    averaged. ``sampling``: train on sampled neighbourhoods, of ``fanouts`` neighbours a hop around ``batch_size`` nodes
+    a step; by default only where nodes and edges are more than 10 million. Scores are exact always, of the whole
+    graph. ``false_alarm_rate``: share of normal nodes that may be flagged; None decides by the threshold of highest
+    macro-F1 on the validation nodes, or is 0.01 without labels.
+
+    Nothing happens before :meth:`fit`. Fitted attributes: ``members_``, ``threshold_`` (of scores), ``calibrator_``
+    (on validation nodes that are normal, or all without labels), ``split_``, ``history_`` (a row an epoch and member;
+    not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``relations_``
+    (names), ``scales_`` (of the two figures; empty with labels).
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int = 64,
+        steps: int = 2,
+        relations: str = "merged",
+        epochs: int | None = None,
+        lr: float = 0.01,
+        members: int = 1,
+        sampling: bool | None = None,
+        fanouts: Sequence[int] = (15, 10),
+        batch_size: int = 1024,
+        false_alarm_rate: float | None = None,
+        seed: int = 0,
+    ):
+        self.dim = dim
+        self.steps = steps
+        self.relations = relations
+        self.epochs = epochs
+        self.lr = lr
+        self.members = members
+        self.sampling = sampling
+        self.fanouts = fanouts
+        self.batch_size = batch_size
+        self.false_alarm_rate = false_alarm_rate
+        self.seed = seed
+
+    # --- fitting -----------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        graph: Any,
+        y: Any = None,
+        *,
+        train: Any = None,
+        validation: Any = None,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+    ) -> NodeAnomalyDetector:
+        """Learn from a graph (see :func:`attractor.data.graphs.reading.as_node_graph`).
+
+        ``y (N,)``: 1 anomalous, 0 normal, -1 not known, in place of the graph's own; where none is known training is
+        on hidden features. ``train``, ``validation``: bool ``(N,)`` or numbers of nodes; without ``validation`` a
+        third, stratified, of the nodes that train (by default all labelled ones) is held out for it. Validation
+        chooses epoch, threshold and calibration. ``checkpoint`` is a folder in which training is checkpointed and from
+        which ``resume`` continues. Raises :class:`InputError` on what cannot be learned from, and says why.
+        """
+        self._check_settings()
+        graph = as_node_graph(graph)
+        labels = self._labels(graph, y)
+        self.supervised_ = labels is not None
+        self.split_ = resolve_split(graph.nodes, labels, train, validation, self.seed)
+        self._tell_split(labels)
+        self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
+        x, edges = self._tensors(graph)
+        self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
+        self._calibrate(labels, x, edges)
+        return self
+
+    def _check_settings(self) -> None:
+        """Refuse what cannot work before any work is done."""
+        ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
+        if self.relations not in MERGED:
+            raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
+        for name in ("members", "batch_size", *(["epochs"] if self.epochs is not None else [])):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if not self.lr > 0 or not 0 <= self.seed < 2**32:
+            raise InputError(f"lr {self.lr} or seed {self.seed} is out of range; give above 0, and 0 or more")
+        self._config(1, 1)
+
+    def _config(self, features: int, relations: int) -> NodeETConfig:
+        return NodeETConfig(features=features, relations=relations, dim=self.dim, steps=self.steps)
+
+    @staticmethod
+    def _labels(graph: NodeGraph, y: Any) -> Tensor | None:
+        """1, 0 or -1 of every node ``(N,)``; None where nothing is known."""
+        if y is not None:
+            graph = to_graph(RawGraph(graph.x, {"edges": torch.empty(2, 0, dtype=torch.int64)}, y), name=graph.name)
+        return graph.y if graph.y is not None and bool((graph.y >= 0).any()) else None
+
+    def _tell_split(self, labels: Tensor | None) -> None:
+        words = []
+        for name, nodes in (("training", self.split_.train), ("validation", self.split_.validation)):
+            anomalies = "" if labels is None else f" ({int(labels[nodes].sum())} anomalous)"
+            words.append(f"{len(nodes)} nodes for {name}{anomalies}")
+        stderr.print(f"{', '.join(words)}; {'no labels, ' if labels is None else ''}seed {self.seed}")
+
+    def _train(
+        self, labels: Tensor | None, x: Tensor, edges: tuple[Edges, ...], checkpoint: Path | None, resume: bool
+    ) -> tuple[list[NodeET], History]:
+        sampled = is_large(edges) if self.sampling is None else self.sampling
+        sampler = NeighbourSampler([relation.to("cpu") for relation in edges], self.fanouts) if sampled else None
+        nodes = Nodes(x, edges, self.split_.train, self.split_.validation, sampler)
+        y = None if labels is None else labels.to(x.device)
+        config = self._config(x.shape[1], len(edges))
+        members, history = [], []
+        for number in range(self.members):
+            schedule = make_schedule(nodes, self.epochs, self.lr, self.batch_size, 1000 * self.seed + number)
+            folder = checkpoint and checkpoint / f"member-{number}"
+            begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
+            member, rows = train_member(nodes, y, config, schedule, folder, begun)
+            members.append(member)
+            history += [{"member": number, **row} for row in rows]
+        return members, history
+
+    def _calibrate(self, labels: Tensor | None, x: Tensor, edges: tuple[Edges, ...]) -> None:
+        """Threshold and calibrator from the validation nodes."""
+        held_out = self.split_.validation
+        figures = raw_figures(self.members_, x, edges) if labels is None else {}
+        self.scales_ = scales_of(figures, held_out)
+        scores = probability(self.members_, x, edges) if labels is not None else combined(figures, self.scales_)
+        normal = held_out if labels is None else held_out[labels[held_out] == 0]
+        some = torch.randperm(len(normal), generator=torch.Generator().manual_seed(self.seed))[:CALIBRATION]
+        self.calibrator_ = ConformalCalibrator(self.false_alarm_rate or RATE).fit(scores[normal[some]])
+        if labels is not None and self.false_alarm_rate is None:
+            self.threshold_ = best_threshold(labels[held_out], scores[held_out])
+            return
+        self.threshold_ = self.calibrator_.threshold
+        if self.calibrator_.warning:
+            stderr.print(self.calibrator_.warning)
+
+    # --- scoring -----------------------------------------------------------------------------------------------
+
+    def inputs(self, graph: Any) -> tuple[Tensor, tuple[Edges, ...]]:
+        """What the networks see, where they are: features and degrees ``(N, F + R)``, and the edges of R relations.
+
+        A degree is the logarithm of 1 and the neighbours that a node sees, itself left out. Raises
+        :class:`InputError` on a graph whose features or relations are not those of :meth:`fit`.
+        """
+        self._check_fitted()
+        graph = as_node_graph(graph)
+        if graph.x.shape[1] != self.features_:
+            raise InputError(f"{graph.name} has {graph.x.shape[1]} features a node, not {self.features_} as fitted on")
+        if self.relations == "separate" and sorted(graph.relations) != self.relations_:
+            found, known = ", ".join(sorted(graph.relations)), ", ".join(self.relations_)
+            raise InputError(f"{graph.name} has the relations {found}, not {known} as fitted on; rename or add them")
+        return self._tensors(graph)
+
+    def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
+        edges = graph.edges(merged=MERGED[self.relations])
+        degrees = torch.stack([(relation.degrees() - 1).float().log1p() for relation in edges], dim=1)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        x = torch.cat([graph.x.cpu(), degrees], dim=1)
+        return x.to(device), tuple(relation.to(device) for relation in edges)
+
+    def figures(self, graph: Any) -> dict[str, NDArray[np.float64]]:
+        """What the score without labels is made of: ``energy (N,)``, and ``error (N,)``, a logarithm."""
+        self._check_fitted()
+        if self.supervised_:
+            raise InputError("fitted with labels the score is a probability alone; fit with y of -1 for the figures")
+        return raw_figures(self.members_, *self.inputs(graph))
+
+    def decision_function(self, graph: Any) -> NDArray[np.float64]:
+        """Scores ``(N,)`` of all nodes, higher is more anomalous; the graph may be another or have changed."""
+        self._check_fitted()
+        if self.supervised_:
+            return probability(self.members_, *self.inputs(graph))
+        return combined(self.figures(graph), self.scales_)
+
+    def predict(self, graph: Any) -> NDArray[np.int64]:
+        """Decisions ``(N,)``: 1 anomalous, 0 normal."""
+        return (self.decision_function(graph) > self.threshold_).astype(np.int64)
+
+    def predict_proba(self, graph: Any) -> NDArray[np.float64]:
+        """Probabilities of normal and anomalous, ``(N, 2)``. Raises :class:`InputError` when fitted without labels."""
+        self._check_fitted()
+        if not self.supervised_:
+            raise InputError("fitted without labels there are no probabilities; use decision_function, or fit with y")
+        p = self.decision_function(graph)
+        return np.stack([1 - p, p], axis=1)
+
+    def score(self, graph: Any, y: Any = None, nodes: Any = None) -> float:
+        """Area under the ROC curve on the labelled among ``nodes`` (a mask or numbers; all by default).
+
+        ``y (N,)`` is as in :meth:`fit`. Raises :class:`InputError` unless both classes are there.
+        """
+        graph = as_node_graph(graph)
+        labels = self._labels(graph, y)
+        chosen = node_numbers("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes)
+        chosen = chosen[:0] if labels is None else chosen[labels[chosen] >= 0]
+        if labels is None or len(labels[chosen].unique()) < 2:
+            raise InputError(f"{len(chosen)} labelled nodes are not of both classes; give y with some of each")
+        return float(roc_auc_score(labels[chosen].numpy(), self.decision_function(graph)[chosen]))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "threshold_"):
+            raise InputError("this NodeAnomalyDetector is not fitted; call fit with a graph, or load a saved one")
+
+    # --- saving ------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
+        self._check_fitted()
+        return save_detector(self, Path(folder).expanduser())
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> NodeAnomalyDetector:
+        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
+        return load_detector(cls, Path(folder).expanduser())

@@ -1,0 +1,45 @@
+"""What the networks say of every node of a graph: a probability, or how little it is at home and foreseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attractor.energy import Context, Edges
+from attractor.models import NodeET
+from attractor.training.nodes import reconstruction_error
+
+Scales = dict[str, tuple[float, float]]  # mean and standard deviation of each raw figure
+
+
+@torch.no_grad()
+def probability(members: Sequence[NodeET], x: Tensor, edges: tuple[Edges, ...]) -> NDArray[np.float64]:
+    """Mean probability of an anomaly, ``(N,)``."""
+    p = [member(x, edges).double().softmax(dim=1)[:, 1] for member in members]
+    return torch.stack(p).mean(dim=0).cpu().numpy()
+
+
+@torch.no_grad()
+def raw_figures(members: Sequence[NodeET], x: Tensor, edges: tuple[Edges, ...]) -> dict[str, NDArray[np.float64]]:
+    """``energy (N,)``, each node's share at the end of the descent, and ``error (N,)``, log of its features' error."""
+    energy, error = [], []
+    for member in members:
+        g, _ = member.evolve(member.tokens(x), edges)
+        energy.append(member.energy.per_token(g.unsqueeze(0), Context(edges=edges)).squeeze(0).double())
+        error.append(reconstruction_error(member, x, edges).double())
+    mean_error = torch.stack(error).mean(dim=0).clamp(min=torch.finfo(torch.float32).tiny)
+    return {"energy": torch.stack(energy).mean(dim=0).cpu().numpy(), "error": mean_error.log().cpu().numpy()}
+
+
+def scales_of(figures: dict[str, NDArray[np.float64]], nodes: Tensor) -> Scales:
+    """Mean and deviation of each figure over some nodes; a figure that never varies keeps a deviation of 1."""
+    return {name: (float(v[nodes].mean()), float(v[nodes].std()) or 1.0) for name, v in figures.items()}
+
+
+def combined(figures: dict[str, NDArray[np.float64]], scales: Scales) -> NDArray[np.float64]:
+    """Mean of the standardised figures, ``(N,)``."""
+    return np.mean([(v - scales[name][0]) / scales[name][1] for name, v in figures.items()], axis=0)
