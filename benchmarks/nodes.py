@@ -56,6 +56,7 @@ def run(graph: NodeGraph, method: str, fraction: float, seed: int) -> dict[str, 
         "method": method,
         "fraction": fraction,
         "seed": seed,
+        "git_revision": provenance()["git_revision"],  # runs of one file may be of several commits
         "nodes": {name: len(part) for name, part in vars(split).items()},
         "settings": settings,
         "threshold": threshold,

@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 import attractor.energy
-from attractor.energy import Context, Energy, EnergyAttention, HopfieldMemory
+from attractor.energy import Context, Edges, Energy, EnergyAttention, HopfieldMemory
 
 BATCH, N, DIM, HEADS = 3, 4, 5, 2
 
 ENERGIES: dict[str, Callable[[], Energy]] = {
     "attention": lambda: EnergyAttention(DIM, HEADS, 3),
     "attention-self-beta-bias": lambda: EnergyAttention(DIM, HEADS, 3, learn_beta=True, bias=True, include_self=True),
+    "attention-relation": lambda: EnergyAttention(DIM, HEADS, 3, relation=1),
     "memory-relu": lambda: HopfieldMemory(DIM, 6, bias=True),
     "memory-gelu": lambda: HopfieldMemory(DIM, 6, activation="gelu"),
     "memory-power": lambda: HopfieldMemory(DIM, 6, activation="power", exponent=3, bias=True),
     "memory-softmax": lambda: HopfieldMemory(DIM, 6, activation="softmax", beta=0.7, bias=True),
     "sum": lambda: EnergyAttention(DIM, HEADS, 3, beta=0.9) + HopfieldMemory(DIM, 6),
+    "sum-relations": lambda: EnergyAttention(DIM, HEADS, 3) + EnergyAttention(DIM, HEADS, 3, relation=1),
 }
 
 
@@ -56,7 +58,7 @@ def tokens(dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def contexts(dtype: torch.dtype = torch.float64) -> dict[str, Context | None]:
-    """Nothing, each mask alone (the first sample has one token left, the last all), and all at once."""
+    """Nothing, each mask alone (the first sample has one token left, the last all), all at once, and two relations."""
     real = torch.tensor([[True, False, False, False], [True, False, True, True], [True] * 4])
     pairs = torch.rand(BATCH, HEADS, N, N) > 0.4
     weights = torch.randn(BATCH, 1, N, N).to(dtype)
@@ -66,4 +68,11 @@ def contexts(dtype: torch.dtype = torch.float64) -> dict[str, Context | None]:
         "pairs": Context(pairs=pairs[0, 0]),
         "weights": Context(weights=weights[:, 0]),
         "all": Context(real, pairs, weights),
+        "edges": Context(edges=relations()),
     }
+
+
+def relations() -> tuple[Edges, Edges]:
+    """An undirected graph with self-loops, and a directed one without, in which token 2 sees nobody and 3 is alone."""
+    index = torch.tensor([[0, 1, 0], [1, 2, 2]])
+    return Edges.build(index, N), Edges.build(index.flip(0), N, directed=True, self_loops=False)

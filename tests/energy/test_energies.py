@@ -11,11 +11,12 @@ from registry import BATCH, DIM, ENERGIES, N, build, classes, contexts, tokens
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from attractor.energy import Context, Energy, EnergySum
+from attractor.energy import Context, Edges, Energy, EnergySum
 from attractor.errors import InputError
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 CONTEXTS = tuple(contexts())
+MASKS = tuple(name for name, context in contexts().items() if context is None or not context.edges)
 ANYTHING = [0.0, -1.0, 1e30, math.inf, math.nan]  # what may stand in the place of a token that is not there
 
 
@@ -41,7 +42,14 @@ def on_tokens(context: Context | None, tokens: Tensor, pairs: Tensor) -> Context
         return None
     mask = None if context.tokens is None else context.tokens[:, tokens]
     square = [None if t is None else t[..., pairs, :][..., pairs] for t in (context.pairs, context.weights)]
-    return Context(mask, *square)
+    return Context(mask, *square, tuple(renamed(edges, tokens) for edges in context.edges))
+
+
+def renamed(edges: Edges, order: Tensor) -> Edges:
+    """The edges of the tokens in another order."""
+    target, source = edges.targets(), edges.indices.long()
+    index = order.argsort()[torch.stack([source, target])]
+    return Edges.build(index, edges.nodes, directed=True, self_loops=bool((source == target).any()))
 
 
 def test_every_energy_is_in_the_registry() -> None:
@@ -114,6 +122,7 @@ def gradients(energy: Energy, g: Tensor, context: Context | None) -> tuple[Tenso
     return torch.autograd.grad(e.sum() + f.sin().sum(), [g, *energy.parameters()])
 
 
+@pytest.mark.parametrize("context", MASKS, indirect=True)
 def test_padding_to_a_longer_batch_changes_nothing(energy: Energy, context: Context | None) -> None:
     g, more = tokens(), 3
     longer = torch.nn.functional.pad(g, (0, 0, 0, more), value=math.nan)

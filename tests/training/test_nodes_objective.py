@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,14 @@ from attractor.training.nodes import (
 
 GRAPH = power_law_graph(200, 500, 5, anomalies=0.2, seed=3)
 SCHEDULE = Schedule(4, 40, lr=1e-2, weight_decay=0.0, precision="fp32", checkpoint_seconds=0)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # in steps this small threads only wait for each other
+    yield
+    torch.set_num_threads(before)
 
 
 def nodes(sampler: NeighbourSampler | None = None) -> Nodes:
@@ -97,8 +106,6 @@ def test_training_gets_better_and_keeps_the_best_weights(kind: str, sampled: boo
 def test_a_killed_run_resumes_to_the_bit(
     kind: str, sampled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.set_num_threads(1)
-
     def start() -> NodeObjective:
         return objective(kind, nodes(NeighbourSampler(GRAPH.edges(), (5, 3)) if sampled else None))
 

@@ -31,7 +31,7 @@ GRAPH = typer.Argument(
     show_default=False,
 )
 DATA = typer.Option(None, help="Folder of the named sets, by default in the user's cache.")
-EPOCHS = typer.Option(None, min=1, help="Epochs, if not as many as make 250 steps and at least 5.")
+EPOCHS = typer.Option(None, min=1, help="Epochs of training, if not as many as suit the size of the graph.")
 MEMBERS = typer.Option(1, min=1, help="Networks whose scores are averaged.")
 RELATIONS = typer.Option("merged", help="Kinds of edges: merged, or separate, each with its own attention.")
 

@@ -108,15 +108,16 @@ class EnergyAttention(Energy):
         return F.linear(both, self.W.flatten(0, 2).T).to(g.dtype)
 
     def _force_by_head(self, g: Tensor, edges: Edges) -> Tensor:
-        """The same, of a graph that may be large: queries and keys of one head at a time."""
+        """The same, of a graph that may be large: one head at a time, and beta folded into the weights."""
         g = real_tokens(g, self.W.shape[-1], None)
         force = torch.zeros_like(g)
         for head in range(self.heads):
-            w = self.W[:, head].to(g.dtype)
-            bias = [None, None] if self.bias is None else self.bias[:, head].to(g.dtype)
-            beta = self.beta[head] if isinstance(self.beta, Tensor) else self.beta
-            q, k = (F.linear(g, w[i], bias[i]).unsqueeze(1) for i in (0, 1))
-            aligned = align((q * beta).to(g.dtype), k, edges=edges)
-            force.flatten(0, 1).addmm_(aligned.mix.flatten(0, 2), w[0])
-            force.flatten(0, 1).addmm_((aligned.pull / beta).to(g.dtype).flatten(0, 2), w[1])
+            beta = self.beta[head, 0, 0] if isinstance(self.beta, Tensor) else self.beta
+            wq, wk = self.W[:, head].to(g.dtype)
+            bq, bk = (None, None) if self.bias is None else self.bias[:, head].to(g.dtype)
+            q = F.linear(g, wq * beta, bq if bq is None else bq * beta)
+            k = F.linear(g, wk, bk)
+            aligned = align(q.unsqueeze(1), k.unsqueeze(1), edges=edges)
+            force.flatten(0, 1).addmm_(aligned.mix.to(g.dtype).flatten(0, 2), wq)
+            force.flatten(0, 1).addmm_(aligned.pull.to(g.dtype).flatten(0, 2), wk / beta)
         return force

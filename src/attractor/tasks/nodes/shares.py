@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from attractor.energy import Edges, EnergyAttention, HopfieldMemory
+from attractor.dynamics import descend
+from attractor.energy import Context, Edges, EnergyAttention, HopfieldMemory
 from attractor.models import NodeET
 
 
@@ -37,7 +38,7 @@ def energy_shares(
 
     the first over all relations. Since P sums to 1 over u, and lse_vh = s_vuh - log P_vuh for every u, what u adds is
     the mean over P of its score and of its surprise. ``x (N, F)`` and ``edges`` are a member's; each of them descends
-    once on the whole graph, and its T + 1 states are held. Shares are float64.
+    once on the whole graph. Shares are float64.
     """
     parts = [_of_member(member, x, edges, nodes) for member in members]
     return [
@@ -52,16 +53,23 @@ def energy_shares(
 
 def _of_member(model: NodeET, x: Tensor, edges: tuple[Edges, ...], nodes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """Attention ``(T+1, S)`` and memory ``(T+1, M)`` of every node."""
-    _, trace = model.evolve(model.tokens(x), edges, trace="tokens")
-    assert trace is not None and trace.tokens is not None
-    states = trace.tokens.squeeze(1)
-    return [
-        (
-            torch.stack([_attention(model, state, edges, node) for state in states]),
-            torch.stack([_memory(model, state, node) for state in states]),
-        )
-        for node in nodes
-    ]
+    attention: list[list[Tensor]] = [[] for _ in nodes]
+    memory: list[list[Tensor]] = [[] for _ in nodes]
+    for state in _states(model, x, edges):
+        for i, node in enumerate(nodes):
+            attention[i].append(_attention(model, state, edges, node))
+            memory[i].append(_memory(model, state, node))
+    return [(torch.stack(a), torch.stack(m)) for a, m in zip(attention, memory, strict=True)]
+
+
+def _states(model: NodeET, x: Tensor, edges: tuple[Edges, ...]) -> Iterator[Tensor]:
+    """``x_0`` to ``x_T``, each ``(N, D)``, one at a time: of a large graph there is no room for a trace."""
+    state = model.tokens(x).unsqueeze(0)
+    yield state[0]
+    step_size = model.config.step_size
+    for _ in range(model.config.steps):
+        state, _ = descend(model.energy, model.norm, state, steps=1, step_size=step_size, context=Context(edges=edges))
+        yield state[0]
 
 
 def _attention(model: NodeET, state: Tensor, edges: tuple[Edges, ...], node: int) -> Tensor:

@@ -1,0 +1,265 @@
+"""The detector of odd nodes a user holds: learns with labels and without, scores any graph exactly, saves, refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from attractor.data.graphs.generated import power_law_graph
+from attractor.data.graphs.node_graph import NodeGraph
+from attractor.errors import InputError
+from attractor.tasks import NodeAnomalyDetector
+from attractor.training.loop import Trainer
+
+GRAPH = power_law_graph(300, 700, 5, anomalies=0.2, seed=1)
+UNKNOWN = [-1] * 300
+LABELS = [None, UNKNOWN]  # with, without
+TINY = {"dim": 16, "epochs": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # in steps this small threads only wait for each other
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def detectors() -> list[NodeAnomalyDetector]:
+    """One fitted with labels, one without."""
+    return [NodeAnomalyDetector(**TINY).fit(GRAPH, y) for y in LABELS]
+
+
+def two_relations() -> NodeGraph:
+    edges = GRAPH.relations["generated"]
+    return replace(GRAPH, relations={"b": edges[:, :300], "a": edges[:, 300:]})
+
+
+def grown(graph: NodeGraph, count: int = 20) -> NodeGraph:
+    """With more nodes, joined among themselves."""
+    more = torch.randint(graph.nodes, graph.nodes + count, (2, 3 * count))
+    edges = torch.cat([graph.relations["generated"].long(), more], dim=1)
+    return NodeGraph(torch.cat([graph.x, torch.randn(count, graph.x.shape[1])]), {"generated": edges})
+
+
+def renumbered(graph: NodeGraph, order: Tensor) -> NodeGraph:
+    where = torch.empty_like(order)
+    where[order] = torch.arange(len(order))
+    return NodeGraph(graph.x[order], {name: where[edges.long()] for name, edges in graph.relations.items()})
+
+
+def test_planted_anomalies_are_found_on_nodes_that_neither_train_nor_validate() -> None:
+    graph = power_law_graph(600, 1500, 8, anomalies=0.2, seed=1)
+    fitted = NodeAnomalyDetector(dim=32, epochs=40).fit(graph, train=range(300), validation=range(300, 400))
+    assert fitted.split_.test.tolist() == list(range(400, 600))
+    assert fitted.score(graph, nodes=fitted.split_.test) > 0.75
+    p = fitted.predict_proba(graph)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_array_equal(p[:, 1], fitted.decision_function(graph))
+    decisions = fitted.predict(graph)
+    np.testing.assert_array_equal(decisions, p[:, 1] > fitted.threshold_)
+    assert decisions[graph.y == 1].mean() > decisions[graph.y == 0].mean() + 0.3
+
+
+def test_without_labels_a_node_whose_features_are_torn_stands_out() -> None:
+    graph = power_law_graph(500, 1200, 6, seed=2)
+    x = graph.x.clone()
+    x[:, 3:] = x[:, :3] + 0.1 * torch.randn(500, 3)  # what can be foretold
+    torn = torch.arange(0, 500, 20)
+    x[torn, 3:] = -x[torn, :3]
+    odd = torch.zeros(500, dtype=torch.int64)
+    odd[torn] = 1
+    fitted = NodeAnomalyDetector(dim=32, epochs=60).fit((x, graph.relations))
+    assert not fitted.supervised_
+    assert fitted.score((x, graph.relations), odd) > 0.75
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_scores_do_not_depend_on_numbering_nor_on_what_is_far(detectors: list[NodeAnomalyDetector], which: int) -> None:
+    detector, order = detectors[which], torch.randperm(GRAPH.nodes)
+    scores = detector.decision_function(GRAPH)
+    assert scores.shape == (300,) and scores.dtype == np.float64 and scores.std() > 0
+    np.testing.assert_allclose(detector.decision_function(renumbered(GRAPH, order)), scores[order], atol=1e-4)
+    np.testing.assert_allclose(detector.decision_function(grown(GRAPH))[:300], scores, atol=1e-4)
+    np.testing.assert_array_equal(detector.decision_function(GRAPH), scores)  # no dropout
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_new_edges_and_an_isolated_node_need_no_fitting(detectors: list[NodeAnomalyDetector], which: int) -> None:
+    edges = torch.cat([GRAPH.relations["generated"], torch.tensor([[7] * 50, range(100, 150)]).int()], dim=1)
+    changed = detectors[which].decision_function((GRAPH.x, edges))
+    assert changed[7] != detectors[which].decision_function(GRAPH)[7]
+    lonely = NodeGraph(torch.zeros(1, 5), {"generated": torch.empty(2, 0, dtype=torch.int64)})
+    assert np.isfinite(detectors[which].decision_function(lonely)).all()
+
+
+def test_inputs_are_features_and_degrees() -> None:
+    graph = two_relations()
+    for relations, count in (("merged", 1), ("separate", 2)):
+        fitted = NodeAnomalyDetector(relations=relations, **TINY).fit(graph)
+        x, edges = fitted.inputs(graph)
+        assert x.shape == (300, 5 + count) and len(edges) == count
+        assert torch.equal(x[:, :5].cpu(), graph.x)
+        expected = torch.stack([relation.degrees() - 1 for relation in edges], dim=1).float().log1p()
+        assert torch.equal(x[:, 5:], expected)
+        assert fitted.members_[0].config.features == 5 + count
+    assert fitted.relations_ == ["a", "b"]
+    with pytest.raises(InputError, match="relations generated, not a, b"):
+        fitted.predict(GRAPH)
+
+
+@pytest.mark.parametrize("y", LABELS)
+def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) -> None:
+    fitted = NodeAnomalyDetector(members=2, relations="separate", **TINY).fit(two_relations(), y)
+    loaded = NodeAnomalyDetector.load(fitted.save(tmp_path / "saved"))
+    files = sorted(path.name for path in (tmp_path / "saved").iterdir())
+    assert files == ["calibration.json", "config.json", "model.safetensors"]
+    for use in (NodeAnomalyDetector.decision_function, NodeAnomalyDetector.predict):
+        np.testing.assert_array_equal(use(loaded, two_relations()), use(fitted, two_relations()))
+    assert loaded.supervised_ == fitted.supervised_ == (y is None)
+    assert torch.equal(loaded.split_.validation, fitted.split_.validation)
+    assert all(not member.training for member in loaded.members_)
+
+
+def test_members_are_averaged_and_start_apart(detectors: list[NodeAnomalyDetector]) -> None:
+    fitted = NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    both = []
+    for member in list(fitted.members_):
+        fitted.members_ = [member]
+        both.append(fitted.decision_function(GRAPH))
+    np.testing.assert_array_equal(both[0], detectors[0].decision_function(GRAPH))  # the first is the only one of one
+    assert not np.allclose(both[0], both[1])
+    fitted = NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    np.testing.assert_allclose(fitted.decision_function(GRAPH), np.mean(both, axis=0))
+    assert {row["member"] for row in fitted.history_} == {0, 1} and len(fitted.history_) == 4
+
+
+def test_the_seed_decides_everything(detectors: list[NodeAnomalyDetector]) -> None:
+    torch.rand(5)  # what was drawn before must not matter
+    again, other = clone(detectors[0]).fit(GRAPH), NodeAnomalyDetector(seed=1, **TINY).fit(GRAPH)
+    np.testing.assert_array_equal(again.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
+    assert not np.array_equal(other.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
+
+
+def test_sampled_training_scores_the_whole_graph() -> None:
+    fitted = NodeAnomalyDetector(dim=16, epochs=2, sampling=True, fanouts=(4, 2), batch_size=32).fit(GRAPH)
+    assert fitted.decision_function(GRAPH).shape == (300,)
+    whole = NodeAnomalyDetector(dim=16, epochs=2, sampling=False).fit(GRAPH)
+    assert not np.allclose(fitted.decision_function(GRAPH), whole.decision_function(GRAPH))
+
+
+@pytest.mark.parametrize("y", LABELS)
+def test_a_false_alarm_rate_holds_on_the_calibration_nodes(y: list[int] | None) -> None:
+    fitted = NodeAnomalyDetector(false_alarm_rate=0.1, **TINY).fit(GRAPH, y)
+    held_out = fitted.split_.validation
+    normal = held_out[GRAPH.y[held_out] == 0] if y is None else held_out
+    assert fitted.threshold_ == fitted.calibrator_.threshold
+    assert len(fitted.calibrator_.scores) == len(normal)
+    assert 0 < fitted.predict(GRAPH)[normal].mean() <= 0.1
+
+
+def test_only_the_labels_given_are_used(detectors: list[NodeAnomalyDetector]) -> None:
+    """Neither a fit nor a threshold may look at the labels of test nodes."""
+    train, validation = torch.zeros(2, 300, dtype=torch.bool)
+    train[:120], validation[120:200] = True, True
+    y = GRAPH.y.clone()
+    y[200:] = 1 - y[200:]
+    fits = [NodeAnomalyDetector(**TINY).fit(GRAPH, labels, train=train, validation=validation) for labels in (None, y)]
+    first, second = (fitted.decision_function(GRAPH) for fitted in fits)
+    np.testing.assert_array_equal(first, second)
+    assert fits[0].threshold_ == fits[1].threshold_
+
+
+def test_the_split_is_told_once(capsys: pytest.CaptureFixture) -> None:
+    NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    told = capsys.readouterr().err
+    assert told.count("nodes for training") == 1 and "40 anomalous" in told and "100 nodes for validation" in told
+
+
+def test_an_interrupted_fit_resumes_in_the_member_it_was_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"dim": 16, "epochs": 3, "members": 2}
+    whole = NodeAnomalyDetector(**settings).fit(GRAPH).decision_function(GRAPH)
+    finish, calls = Trainer.finish_epoch, []
+
+    def interrupt(self: Trainer, row: dict) -> None:
+        calls.append(row)
+        if len(calls) == 5:  # the second epoch of the second member
+            raise KeyboardInterrupt
+        finish(self, row)
+
+    monkeypatch.setattr(Trainer, "finish_epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path)
+    calls.clear()
+    resumed = NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path, resume=True)
+    assert len(calls) == 2
+    np.testing.assert_array_equal(resumed.decision_function(GRAPH), whole)
+
+
+def infinite() -> tuple:
+    x = GRAPH.x.clone()
+    x[3, 1] = torch.nan
+    return x, GRAPH.relations
+
+
+def few(count: int) -> NodeGraph:
+    return power_law_graph(count, 20, 2, anomalies=0.3)
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (lambda d: d.fit(infinite()), "node 3 are not finite"),
+        (lambda d: d.fit(few(8)), "8 nodes .* too few"),
+        (lambda d: d.fit(GRAPH, GRAPH.y[:-1]), r"y must be .*300"),
+        (lambda d: d.fit(GRAPH, torch.zeros(300)), "train has normal nodes alone"),
+        (lambda d: d.fit(GRAPH, train=torch.ones(299, dtype=torch.bool)), r"train is a mask of shape \(299,\)"),
+        (lambda d: d.fit(GRAPH, train=[0, 300]), "train names node 300"),
+        (lambda d: d.fit(GRAPH, validation=[0.5]), "validation must be bool"),
+        (lambda d: d.fit(GRAPH, train=range(200), validation=range(199, 300)), "node 199 first"),
+        (lambda d: d.fit(GRAPH, train=range(200), validation=[]), "validation has no nodes"),
+        (lambda d: d.fit(GRAPH, torch.where(torch.arange(300) < 9, -1, GRAPH.y), train=range(200)), "9 nodes without"),
+        (lambda d: d.fit(GRAPH, torch.arange(300) == 0), "too few of one class"),
+        (lambda d: d.set_params(relations="mixed").fit(GRAPH), "merged, separate"),
+        (lambda d: d.set_params(members=0).fit(GRAPH), "members is 0"),
+        (lambda d: d.set_params(lr=0).fit(GRAPH), "lr 0"),
+        (lambda d: d.set_params(steps=0).fit(GRAPH), "steps"),
+        (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
+        (lambda d: d.predict(GRAPH), "not fitted"),
+        (lambda d: d.save("nowhere"), "not fitted"),
+        (lambda d: d.fit(GRAPH).predict((GRAPH.x[:, :4], GRAPH.relations)), "4 features a node, not 5"),
+        (lambda d: d.fit(GRAPH, UNKNOWN).predict_proba(GRAPH), "without labels"),
+        (lambda d: d.fit(GRAPH).score(GRAPH, nodes=[0]), "1 labelled nodes are not of both classes"),
+    ],
+)
+def test_what_cannot_work_gets_one_line(fit: Callable[[NodeAnomalyDetector], object], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        fit(NodeAnomalyDetector(**TINY))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_foreign_or_mixed_folder_is_refused(detectors: list[NodeAnomalyDetector], tmp_path: Path) -> None:
+    for name in ("config.json", "calibration.json", "model.safetensors"):
+        folder = detectors[0].save(tmp_path / name)
+        (folder / name).write_text("{}")
+        with pytest.raises(InputError, match=r"fit it again|safetensors"):
+            NodeAnomalyDetector.load(folder)
+    mixed = detectors[0].save(tmp_path / "mixed")
+    other = detectors[1].save(tmp_path / "other")
+    (mixed / "calibration.json").write_bytes((other / "calibration.json").read_bytes())
+    with pytest.raises(InputError, match="different detectors"):
+        NodeAnomalyDetector.load(mixed)
+    config = json.loads((other / "config.json").read_text())
+    config["detector"]["members"] = 2
+    (other / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="does not fit"):
+        NodeAnomalyDetector.load(other)

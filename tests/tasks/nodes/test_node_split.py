@@ -1,0 +1,49 @@
+"""Which nodes train and which validate: held-out thirds are stratified, and test nodes are what is left."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attractor.errors import InputError
+from attractor.tasks.nodes.split import node_numbers, resolve_split
+
+
+@given(st.integers(4, 60), st.integers(6, 200), st.integers(0, 40), st.integers(0, 9))
+def test_a_stratified_third_of_the_labelled_is_held_out(anomalous, normal, unknown, seed):
+    y = torch.tensor([1] * anomalous + [0] * normal + [-1] * unknown)[torch.randperm(anomalous + normal + unknown)]
+    split = resolve_split(len(y), y, None, None, seed)
+    both = torch.cat([split.train, split.validation]).sort().values
+    assert torch.equal(both, (y >= 0).nonzero().flatten()) and not len(split.test)
+    assert len(split.validation) == pytest.approx((anomalous + normal) / 3, abs=1)
+    assert int(y[split.validation].sum()) == pytest.approx(anomalous / 3, abs=1)
+    assert torch.equal(split.train, resolve_split(len(y), y, None, None, seed).train)
+
+
+def test_without_labels_all_nodes_take_part():
+    split = resolve_split(30, None, None, None, 0)
+    assert (len(split.train), len(split.validation), len(split.test)) == (20, 10, 0)
+
+
+def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_nodes():
+    y = torch.arange(60) % 2
+    y[50:] = -1
+    mask = torch.arange(60) < 30
+    held = resolve_split(60, y, mask.numpy(), None, 0)
+    assert set(torch.cat([held.train, held.validation]).tolist()) == set(range(30))
+    assert held.test.tolist() == list(range(30, 50))
+    others = resolve_split(60, y, None, range(10), 0)
+    assert others.train.tolist() == list(range(10, 50)) and others.validation.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "nodes", [[4, 1], np.array([4, 1, 1]), torch.tensor([1, 4]), [False, True, False, False, True]]
+)
+def test_nodes_are_named_by_number_or_mask(nodes):
+    assert node_numbers("train", nodes, 5).tolist() == [1, 4]
+
+
+def test_one_anomaly_cannot_be_on_both_sides():
+    with pytest.raises(InputError, match="too few of one class"):
+        resolve_split(60, torch.arange(60) // 59, None, None, 0)
