@@ -23,7 +23,6 @@ ENERGIES: dict[str, Callable[[], Energy]] = {
     "memory-power": lambda: HopfieldMemory(DIM, 6, activation="power", exponent=3, bias=True),
     "memory-softmax": lambda: HopfieldMemory(DIM, 6, activation="softmax", beta=0.7, bias=True),
     "sum": lambda: EnergyAttention(DIM, HEADS, 3, beta=0.9) + HopfieldMemory(DIM, 6),
-    "sum-relations": lambda: EnergyAttention(DIM, HEADS, 3) + EnergyAttention(DIM, HEADS, 3, relation=1),
 }
 
 

@@ -79,7 +79,7 @@ def test_the_warning_names_the_number_of_images_that_ends_it(rate, needed):
     assert ConformalCalibrator(rate).fit(range(needed)).warning is None
     if needed > 1:
         short = ConformalCalibrator(rate).fit(range(needed - 1))
-        assert f"needs {needed} normal images" in str(short.warning)
+        assert f"needs {needed} normal ones" in str(short.warning)
         assert short.achievable_rate == pytest.approx(1 / needed)
         assert short.is_anomalous([needed, needed - 2]).tolist() == [True, False]
 

@@ -7,18 +7,15 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from attractor.cli.graphs import DATA, GRAPH, find_graph
 from attractor.cli.nodes_explain import explain
 from attractor.cli.output import print_json
-from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import replacing, require_writable
-
-if TYPE_CHECKING:
-    from attractor.data.graphs.node_graph import NodeGraph
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd nodes of a graph, from labels or from the graph alone.")
 app.command()(explain)
@@ -26,13 +23,8 @@ app.command()(explain)
 HEADER = ("node", "score", "p_value", "anomalous")
 Row = tuple[int, float, float, bool]
 
-GRAPH = typer.Argument(
-    help="An .npz, .mat or DGL file, a folder of nodes.csv and edges.csv, or yelp, amazon, tfinance, tsocial.",
-    show_default=False,
-)
-DATA = typer.Option(None, help="Folder of the named sets, by default in the user's cache.")
 EPOCHS = typer.Option(None, min=1, help="Epochs of training, if not as many as suit the size of the graph.")
-MEMBERS = typer.Option(1, min=1, help="Networks whose scores are averaged.")
+MEMBERS = typer.Option(3, min=1, help="Networks whose scores are averaged.")
 RELATIONS = typer.Option("merged", help="Kinds of edges: merged, or separate, each with its own attention.")
 
 
@@ -59,7 +51,7 @@ def fit(
     begun = sorted(output.glob("member-*/checkpoint.pt"))
     if begun and not resume:
         raise InputError(f"{begun[0]} is of an interrupted fit; add --resume to go on, or remove it")
-    found = _graph(graph, data)
+    found = find_graph(graph, data)
     detector.fit(found, [-1] * found.nodes if unlabelled else None, checkpoint=output, resume=resume)
     detector.save(output)
     for number in range(members):
@@ -86,7 +78,7 @@ def score(
     from attractor.tasks import NodeAnomalyDetector
 
     detector = NodeAnomalyDetector.load(model_dir)
-    scores = detector.decision_function(_graph(graph, data))
+    scores = detector.decision_function(find_graph(graph, data))
     p_values, anomalous = detector.calibrator_.p_value(scores), scores > detector.threshold_
     columns = (scores, p_values, anomalous)
     if csv:
@@ -126,7 +118,7 @@ def evaluate(
     from attractor.tasks import evaluate_nodes
 
     settings = {"epochs": epochs, "members": members, "relations": relations}
-    result = evaluate_nodes(_graph(graph, data), train_fraction, range(seeds), **settings)
+    result = evaluate_nodes(find_graph(graph, data), train_fraction, range(seeds), **settings)
     if as_json:
         print_json(result)
         return
@@ -134,13 +126,3 @@ def evaluate(
     print(f"{sizes['train']} nodes train, {sizes['validation']} validate, {sizes['test']} test; seeds 0 to {seeds - 1}")
     for name, words in {"auc": "AUC", "ap": "average precision", "macro_f1": "macro-F1"}.items():
         print(f"{words:<18}{result[name]['mean']:.4f} ± {result[name]['std']:.4f}")
-
-
-def _graph(name: str, data: Path | None) -> NodeGraph:
-    import pooch
-
-    from attractor.data.graphs.fraud import fraud_graph
-
-    graph = fraud_graph(name, data or pooch.os_cache("attractor"))
-    stderr.print(f"{graph.name}: {graph.nodes} nodes, {graph.x.shape[1]} features, {len(graph.relations)} relations")
-    return graph

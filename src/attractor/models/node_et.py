@@ -51,10 +51,11 @@ class NodeET(nn.Module):
         )
         self.decoder = nn.Linear(dim, config.features)
 
-    def forward(self, x: Tensor, edges: tuple[Edges, ...]) -> Tensor:
-        """Logits ``(N, classes)``."""
+    def forward(self, x: Tensor, edges: tuple[Edges, ...], nodes: Tensor | None = None) -> Tensor:
+        """Logits ``(N, classes)``, or of these ``nodes`` alone."""
         tokens = self.tokens(x)
-        return self.read(tokens, self.evolve(tokens, edges)[0])
+        g, _ = self.evolve(tokens, edges)
+        return self.read(tokens, g) if nodes is None else self.read(tokens[nodes], g[nodes])
 
     def reconstruct(self, x: Tensor, edges: tuple[Edges, ...]) -> Tensor:
         """Standardised features ``(N, F)`` as the tokens show them in the end, also those that ``x`` hides."""

@@ -61,7 +61,7 @@ class PublishedNodeNet(nn.Module):
 
 
 class PublishedLayer(nn.Module):
-    """``attention(g) + relu(g W) W^T + g`` with ``g`` the normalised tokens ``(N, D)``, the last unless not residual."""
+    """``attention(g) + relu(g W) W^T + g``, ``g`` the normalised tokens ``(N, D)``; the last if ``residual``."""
 
     def __init__(
         self,

@@ -72,7 +72,7 @@ class ConformalCalibrator:
             return None
         return (
             f"{n} calibration scores support no false-alarm rate below {self.achievable_rate:.2%}, "
-            f"at which decisions are made: {self.false_alarm_rate:.2%} needs {needed} of normal ones held out"
+            f"at which decisions are made: {self.false_alarm_rate:.2%} needs {needed} normal ones held out"
         )
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:

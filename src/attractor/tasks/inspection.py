@@ -40,14 +40,14 @@ def _detector(detector: AnomalyDetector, settings: dict[str, Any]) -> dict[str, 
 
 def _nodes(detector: NodeAnomalyDetector, settings: dict[str, Any]) -> dict[str, Any]:
     """Its first network stands for all: they differ in nothing but where they started."""
-    calibration = {"nodes": len(detector.calibrator_.scores), **_decision(detector.calibrator_)}
     return {
         "detector": settings,
         "supervised": detector.supervised_,
         "features": detector.features_,
         "relations": ", ".join(detector.relations_),
         "split": {name: len(nodes) for name, nodes in vars(detector.split_).items()},
-        "calibration": {**calibration, "threshold": detector.threshold_},
+        "threshold": detector.threshold_,
+        "calibration": {"nodes": len(detector.calibrator_.scores), **_decision(detector.calibrator_)},
     }
 
 

@@ -72,6 +72,7 @@ class Schedule:
     precision: str = "auto"
     seed: int = 0
     checkpoint_seconds: float = 60.0
+    validate_every: int = 1  # epochs
 
 
 def seed_everything(seed: int) -> None:
@@ -219,11 +220,13 @@ class Trainer:
     def finish_epoch(self, row: dict[str, float]) -> None:
         """Validate, keep the best, write the checkpoint."""
         self.model.eval()
-        with self.autocast():
-            row |= self.objective.validate()
+        due = (self.epoch + 1) % self.schedule.validate_every == 0 or self.epoch + 1 == self.schedule.epochs
+        if due:
+            with self.autocast():
+                row |= self.objective.validate()
         self.history.append(row)
         log.info("  ".join(f"{k} {v:.4g}" for k, v in row.items()))
-        if self.objective.score:
+        if self.objective.score and due:
             improved = row[self.objective.score] > self.best
             self.best, self.stale = (row[self.objective.score], 0) if improved else (self.best, self.stale + 1)
             if improved and self.output:

@@ -29,8 +29,8 @@ class NodeGraph:
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or not self.x.numel():
             raise InputError(f"{self.name}: x must be float32 (nodes, features), not {_what(self.x)}")
-        if not (finite := self.x.isfinite().all(dim=1)).all():
-            node = int(finite.logical_not().nonzero()[0])
+        if not all(bound.isfinite() for bound in self.x.aminmax()):
+            node = int(self.x.isfinite().all(dim=1).logical_not().nonzero()[0])
             raise InputError(f"{self.name}: the features of node {node} are not finite; fill them in, or drop the node")
         if not self.relations:
             raise InputError(f"{self.name} has no edges; give at least one edge_index, of shape (2, 0) if need be")
@@ -47,9 +47,10 @@ class NodeGraph:
         return len(self.x)
 
     def edges(self, merged: bool = True) -> tuple[Edges, ...]:
-        """The relations merged into one set of edges, or each by itself in the order of their names; with self-loops.
+        """The relations merged into one set of edges, or each alone in the order of their names; no node sees itself.
 
-        Raises :class:`InputError` on an index that no node has, naming the relation.
+        A token attends to others, as in the energy's definition; the published code adds self-loops, and nodes then
+        soon see nobody else. Raises :class:`InputError` on an index that no node has, naming the relation.
         """
         return tuple(self._edges(name, index) for name, index in self._parts(merged).items())
 
@@ -60,7 +61,7 @@ class NodeGraph:
 
     def _edges(self, name: str, index: Tensor) -> Edges:
         try:
-            return Edges.build(index, self.nodes, directed=self.directed)
+            return Edges.build(index, self.nodes, directed=self.directed, self_loops=False)
         except InputError as error:
             raise InputError(f"{self.name}, {name}: {error}") from None
 

@@ -41,10 +41,11 @@ class NodeAnomalyDetector(BaseEstimator):
 
     With labels the score is the probability of an anomaly. Without any it is the mean of two standardised figures: the
     node's energy at the end of the descent (high where it is not at home among its neighbours and the memories) and
-    the logarithm of the error with which its features are foretold when hidden.
+    the logarithm of the error with which its features are foretold when hidden. That finds nodes which
+    do not fit in; anomalies that look like the rest, as fraud may, it finds no better than chance.
 
     ``dim``, ``steps``: width of the tokens and steps of the descent. ``relations``: ``"merged"`` into one set of edges,
-    or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 250 optimizer steps, and at
+    or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 100 optimizer steps, and at
     least 5; ``lr`` is their peak learning rate. ``members``: networks, started independently, whose scores are
     averaged. ``sampling``: train on sampled neighbourhoods, of ``fanouts`` neighbours a hop around ``batch_size`` nodes
     a step; by default only where nodes and edges are more than 10 million. Scores are exact always, of the whole
@@ -65,7 +66,7 @@ class NodeAnomalyDetector(BaseEstimator):
         relations: str = "merged",
         epochs: int | None = None,
         lr: float = 0.01,
-        members: int = 1,
+        members: int = 3,
         sampling: bool | None = None,
         fanouts: Sequence[int] = (15, 10),
         batch_size: int = 1024,
@@ -184,7 +185,7 @@ class NodeAnomalyDetector(BaseEstimator):
     def inputs(self, graph: Any) -> tuple[Tensor, tuple[Edges, ...]]:
         """What the networks see, where they are: features and degrees ``(N, F + R)``, and the edges of R relations.
 
-        A degree is the logarithm of 1 and the neighbours that a node sees, itself left out. Raises
+        A degree is the logarithm of 1 and the neighbours that a node sees. Raises
         :class:`InputError` on a graph whose features or relations are not those of :meth:`fit`.
         """
         self._check_fitted()
@@ -198,7 +199,7 @@ class NodeAnomalyDetector(BaseEstimator):
 
     def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
         edges = graph.edges(merged=MERGED[self.relations])
-        degrees = torch.stack([(relation.degrees() - 1).float().log1p() for relation in edges], dim=1)
+        degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         x = torch.cat([graph.x.cpu(), degrees], dim=1)
         return x.to(device), tuple(relation.to(device) for relation in edges)

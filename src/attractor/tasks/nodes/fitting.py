@@ -13,7 +13,8 @@ from attractor.training.loop import History, Schedule, seed_everything, train
 from attractor.training.nodes import HiddenFeatures, Labels, Nodes
 
 WHOLE = 10_000_000  # nodes and edges of a graph up to which every step takes all of it
-STEPS, EPOCHS = 250, 5  # by default as many epochs as make so many steps, and at least so many
+STEPS, EPOCHS = 100, 5  # by default as many epochs as make so many steps, and at least so many
+VALIDATE_EVERY = 3  # epochs of one step each
 WEIGHT_DECAY = 1e-3
 WARMUP = 0.1  # share of the epochs
 
@@ -28,7 +29,15 @@ def make_schedule(nodes: Nodes, epochs: int | None, lr: float, batch_size: int, 
     size = len(nodes.train) if nodes.sampler is None else batch_size
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(nodes.train) / size)))
     return Schedule(
-        epochs, size, lr, WEIGHT_DECAY, warmup_epochs=WARMUP * epochs, clip=1.0, precision="fp32", seed=seed
+        epochs,
+        size,
+        lr,
+        WEIGHT_DECAY,
+        warmup_epochs=WARMUP * epochs,
+        clip=1.0,
+        precision="fp32",
+        seed=seed,
+        validate_every=VALIDATE_EVERY if nodes.sampler is None else 1,
     )
 
 

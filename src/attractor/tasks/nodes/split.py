@@ -47,7 +47,7 @@ def node_numbers(name: str, nodes: Any, count: int) -> Tensor:
         if given.shape != (count,):
             raise InputError(f"{name} is a mask of shape {tuple(given.shape)}; give one of ({count},), one a node")
         return given.nonzero().flatten()
-    if given.ndim != 1 or given.is_floating_point() or given.is_complex():
+    if given.ndim != 1 or (given.numel() and (given.is_floating_point() or given.is_complex())):
         raise InputError(f"{name} must be bool ({count},) or numbers of nodes, not {given.dtype} {tuple(given.shape)}")
     numbers = given.long().unique()
     if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < count:
