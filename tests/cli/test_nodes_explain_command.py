@@ -28,12 +28,12 @@ def test_a_table_and_a_picture_of_every_node(fitted, tmp_path):
     hub, alone = done.stdout.split("\n\n")
     assert hub.startswith("Node 0: score ") and alone.startswith("Node 59: score ")
     rows = [line.split() for line in hub.splitlines()[1:]]
-    assert [row[0] for row in rows[:2]] == ["neighbour", "itself"]
-    assert len(rows) == 8 and rows[6][:2] == ["16", "others"] and rows[7][0] == "memories"
+    assert rows[0][0] == "neighbour"
+    assert len(rows) == 7 and rows[5][:2] == ["16", "others"] and rows[6][0] == "memories"
     energy = float(hub.split("energy ")[1].split(";")[0])
     shares = [float(row[2] if row[1] == "others" else row[1]) for row in rows[1:]]
     assert sum(shares) == pytest.approx(energy, rel=2e-3)
-    assert [line.split()[0] for line in alone.splitlines()[1:]] == ["neighbour", "itself", "memories"]
+    assert [line.split()[0] for line in alone.splitlines()[1:]] == ["neighbour", "memories"]
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["node-0.png", "node-59.png"]
     assert str(tmp_path / "node-59.png") in done.stderr
 
@@ -44,7 +44,7 @@ def test_json_holds_everything(fitted, tmp_path):
     assert found == json.loads((tmp_path / "node-59.json").read_text())
     assert found["node"] == 59 and found["neighbours"] == []
     shares = [memory["share"] for memory in found["memories"]]
-    assert found["energy"] == pytest.approx(found["itself"] + sum(shares) + found["other_memories"]["share"])
+    assert found["energy"] == pytest.approx(sum(shares) + found["other_memories"]["share"])
 
 
 def test_a_node_that_is_not_there_is_one_line(fitted, tmp_path):

@@ -11,7 +11,7 @@ from attractor.report.nodes import write_explanations
 from attractor.report.nodes.figure import bars, draw_explanation, headline, part
 from attractor.report.nodes.ring import draw_ring
 from attractor.report.pictures import HEAT_MAP
-from attractor.report.style import GREEN, ORANGE, PURPLE, new_figure
+from attractor.report.style import GREEN, ORANGE, new_figure
 from attractor.tasks.nodes.explanation import Feature, MemoryShare, NeighbourShare, NodeExplanation, Rest
 
 LONG = "reviewed the same product within a week"
@@ -24,7 +24,7 @@ def make_explanation(neighbours: int = 3, others: int = 0, relation: str = "") -
         for i in range(neighbours)
     ]
     memories = [MemoryShare(i % 2, i, -1 / (i + 1)) for i in range(5)]
-    attention = -2.0 + sum(n.share for n in seen) - 0.25 * (others > 0)
+    attention = sum(n.share for n in seen) - 0.25 * (others > 0)
     memory = sum(m.share for m in memories) - 0.5
     return NodeExplanation(
         node=5_812_345,
@@ -33,7 +33,6 @@ def make_explanation(neighbours: int = 3, others: int = 0, relation: str = "") -
         rank=0.9375,
         p_value=0.015,
         energy=attention + memory,
-        itself=-2.0,
         neighbours=tuple(seen),
         other_neighbours=Rest(others, -0.25 * (others > 0)),
         memories=tuple(memories),
@@ -87,11 +86,6 @@ def test_lines_are_as_wide_as_shares_and_nodes_as_bright_as_ranks():
     np.testing.assert_allclose(tops[-1], [0, 0])
 
 
-def test_neighbours_that_add_next_to_nothing_get_a_thin_line():
-    ring = drawn_ring(replace(make_explanation(2), itself=-800.0))
-    np.testing.assert_allclose([line.get_linewidth() for line in ring.lines], [0.8 + 0.102, 0.8 + 0.051])
-
-
 @pytest.mark.parametrize(
     ("neighbours", "others", "drawn", "said"),
     [(0, 0, 0, "sees no other node"), (10, 0, 10, "5800009"), (10, 990, 11, "990 more"), (12, 1088, 11, "1,090 more")],
@@ -107,7 +101,6 @@ def test_bars_are_the_whole_energy(neighbours, others):
     explanation = make_explanation(neighbours, others)
     shown = bars(explanation)
     assert sum(bar.share for bar in shown) == pytest.approx(explanation.energy)
-    assert shown[0] == ("itself", -2.0, PURPLE, False)
     assert [bar.label for bar in shown if bar.colour == ORANGE] == [
         "memory 0, member 0",
         "memory 1, member 1",
@@ -140,7 +133,7 @@ def test_descent_and_features_are_the_nodes_own():
 
 def test_the_headline_counts_neighbours():
     assert headline(make_explanation(1)) == (
-        "Node 5812345: score 0.875, above 93.7\u00a0% of the nodes, p = 0.015; energy 3.217; 1 neighbour"
+        "Node 5812345: score 0.875, above 93.7\u00a0% of the nodes, p = 0.015; energy 5.217; 1 neighbour"
     )
     assert headline(make_explanation(10, 990)).endswith("1,000 neighbours")
 

@@ -44,11 +44,11 @@ def explain(
 
 
 def table(explanation: NodeExplanation) -> str:
-    """What a person reads of one node: itself, neighbours and memories, whose shares add up to the energy."""
+    """What a person reads of one node: neighbours and memories, whose shares add up to the energy."""
     from attractor.report.nodes.figure import headline, part
 
     e = explanation
-    rows = [("neighbour", "share", "score", "above"), ("itself", f"{e.itself:.4g}", f"{e.score:.4g}", part(e.rank))]
+    rows = [("neighbour", "share", "score", "above")]
     for n in e.neighbours:
         rows.append((f"{n.node} {n.relation}", f"{n.share:.4g}", f"{n.score:.4g}", part(n.rank)))
     if e.other_neighbours.count:

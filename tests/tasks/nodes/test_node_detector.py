@@ -22,7 +22,8 @@ from attractor.training.loop import Trainer
 GRAPH = power_law_graph(300, 700, 5, anomalies=0.2, seed=1)
 UNKNOWN = [-1] * 300
 LABELS = [None, UNKNOWN]  # with, without
-TINY = {"dim": 16, "epochs": 2}
+TINY = {"dim": 16, "epochs": 2, "members": 1}
+TWO = {**TINY, "members": 2}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def renumbered(graph: NodeGraph, order: Tensor) -> NodeGraph:
 def test_planted_anomalies_are_found_on_nodes_that_neither_train_nor_validate() -> None:
     graph = power_law_graph(600, 1500, 5, anomalies=0.2, seed=1)
     graph.x[:, 0] += 2 * graph.y
-    fitted = NodeAnomalyDetector(dim=32, epochs=40).fit(graph, train=range(300), validation=range(300, 400))
+    fitted = NodeAnomalyDetector(dim=32, epochs=40, members=1).fit(graph, train=range(300), validation=range(300, 400))
     assert fitted.split_.test.tolist() == list(range(400, 600))
     assert fitted.score(graph, nodes=fitted.split_.test) > 0.8
     p = fitted.predict_proba(graph)
@@ -79,7 +80,7 @@ def test_without_labels_a_node_whose_features_are_torn_stands_out() -> None:
     x[torn, 3:] = -x[torn, :3]
     odd = torch.zeros(500, dtype=torch.int64)
     odd[torn] = 1
-    fitted = NodeAnomalyDetector(dim=32, epochs=60).fit((x, graph.relations))
+    fitted = NodeAnomalyDetector(dim=32, epochs=60, members=1).fit((x, graph.relations))
     assert not fitted.supervised_
     assert fitted.score((x, graph.relations), odd) > 0.75
 
@@ -121,7 +122,7 @@ def test_inputs_are_features_and_degrees() -> None:
 
 @pytest.mark.parametrize("y", LABELS)
 def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) -> None:
-    fitted = NodeAnomalyDetector(members=2, relations="separate", **TINY).fit(two_relations(), y)
+    fitted = NodeAnomalyDetector(relations="separate", **TWO).fit(two_relations(), y)
     loaded = NodeAnomalyDetector.load(fitted.save(tmp_path / "saved"))
     files = sorted(path.name for path in (tmp_path / "saved").iterdir())
     assert files == ["calibration.json", "config.json", "model.safetensors"]
@@ -133,14 +134,14 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) 
 
 
 def test_members_are_averaged_and_start_apart(detectors: list[NodeAnomalyDetector]) -> None:
-    fitted = NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    fitted = NodeAnomalyDetector(**TWO).fit(GRAPH)
     both = []
     for member in list(fitted.members_):
         fitted.members_ = [member]
         both.append(fitted.decision_function(GRAPH))
     np.testing.assert_array_equal(both[0], detectors[0].decision_function(GRAPH))  # the first is the only one of one
     assert not np.allclose(both[0], both[1])
-    fitted = NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    fitted = NodeAnomalyDetector(**TWO).fit(GRAPH)
     np.testing.assert_allclose(fitted.decision_function(GRAPH), np.mean(both, axis=0))
     assert {row["member"] for row in fitted.history_} == {0, 1} and len(fitted.history_) == 4
 
@@ -153,9 +154,9 @@ def test_the_seed_decides_everything(detectors: list[NodeAnomalyDetector]) -> No
 
 
 def test_sampled_training_scores_the_whole_graph() -> None:
-    fitted = NodeAnomalyDetector(dim=16, epochs=2, sampling=True, fanouts=(4, 2), batch_size=32).fit(GRAPH)
+    fitted = NodeAnomalyDetector(sampling=True, fanouts=(4, 2), batch_size=32, **TINY).fit(GRAPH)
     assert fitted.decision_function(GRAPH).shape == (300,)
-    whole = NodeAnomalyDetector(dim=16, epochs=2, sampling=False).fit(GRAPH)
+    whole = NodeAnomalyDetector(sampling=False, **TINY).fit(GRAPH)
     assert not np.allclose(fitted.decision_function(GRAPH), whole.decision_function(GRAPH))
 
 
@@ -182,7 +183,7 @@ def test_only_the_labels_given_are_used(detectors: list[NodeAnomalyDetector]) ->
 
 
 def test_the_split_is_told_once(capsys: pytest.CaptureFixture) -> None:
-    NodeAnomalyDetector(members=2, **TINY).fit(GRAPH)
+    NodeAnomalyDetector(**TWO).fit(GRAPH)
     told = capsys.readouterr().err
     assert told.count("nodes for training") == 1 and "40 anomalous" in told and "100 nodes for validation" in told
 

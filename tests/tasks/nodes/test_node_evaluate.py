@@ -10,7 +10,7 @@ from attractor.scoring.thresholds import best_threshold, node_metrics
 from attractor.tasks import NodeAnomalyDetector, evaluate_nodes
 
 GRAPH = power_law_graph(300, 700, 5, anomalies=0.2, seed=1)
-TINY = {"dim": 16, "epochs": 2}
+TINY = {"dim": 16, "epochs": 2, "members": 1}
 
 
 def test_every_seed_has_its_split_and_all_its_test_nodes_count():

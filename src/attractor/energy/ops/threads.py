@@ -15,7 +15,7 @@ from torch import Tensor
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 PARTS = 8  # of the rows for each thread: hubs and leaves lie unevenly
-SMALL = 2**12  # rows and edges that are done before a second thread has started
+SMALL = 2**15  # rows and edges: about a millisecond, which more threads would take to start
 # Sums may be regrouped, but NaN and infinity stay what they are.
 OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from attractor.report.nodes.ring import SHOWN, beyond, draw_ring
-from attractor.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, new_figure, percent, short, styled
+from attractor.report.style import BLUE, GREEN, INK, ORANGE, new_figure, percent, short, styled
 from attractor.tasks.nodes.explanation import NodeExplanation
 
 MEMORIES = 3  # of them named: they have no meaning of their own
@@ -59,10 +59,9 @@ def part(rank: float) -> str:
 
 
 def bars(explanation: NodeExplanation) -> list[Bar]:
-    """The node itself, its neighbours, then memories, of each the largest and what is left: the whole energy."""
+    """Neighbours, then memories, of each the largest and what is left: the whole energy."""
     e, others = explanation, beyond(explanation)
-    shown = [Bar("itself", e.itself, PURPLE)]
-    shown += [Bar(short(f"node {n.node} {n.relation}"), n.share, GREEN) for n in e.neighbours[:SHOWN]]
+    shown = [Bar(short(f"node {n.node} {n.relation}"), n.share, GREEN) for n in e.neighbours[:SHOWN]]
     if others.count:
         shown.append(Bar(f"other neighbours ({others.count:,})", others.share, GREEN, several=True))
     named = e.memories[:MEMORIES]

@@ -18,15 +18,12 @@ THINNEST, WIDEST = 0.8, 11.0  # points
 
 
 def draw_ring(axes: Axes, explanation: NodeExplanation) -> None:
-    """Draw the node and its first neighbours, a line to each as wide as its share; the others as one broken line.
-
-    The widest is as large as the largest share, which may be the node's own: what adds next to nothing looks like it.
-    """
+    """Draw the node and its first neighbours, a line to each as wide as its share; the others as one broken line."""
     neighbours, others = explanation.neighbours[:SHOWN], beyond(explanation)
     places = len(neighbours) + (others.count > 0)
     angles = np.pi / 2 - np.linspace(0, 2 * np.pi, places, endpoint=False)
     sizes = np.abs([neighbour.share for neighbour in neighbours])
-    largest = max(abs(explanation.itself), *sizes, np.finfo(float).tiny)
+    largest = max([*sizes, np.finfo(float).tiny])
     for angle, neighbour, size in zip(angles, neighbours, sizes, strict=False):
         width = THINNEST + (WIDEST - THINNEST) * size / largest
         _spoke(axes, angle, linewidth=width, linestyle="-" if neighbour.share <= 0 else ":")

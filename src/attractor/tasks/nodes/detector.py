@@ -41,8 +41,8 @@ class NodeAnomalyDetector(BaseEstimator):
 
     With labels the score is the probability of an anomaly. Without any it is the mean of two standardised figures: the
     node's energy at the end of the descent (high where it is not at home among its neighbours and the memories) and
-    the logarithm of the error with which its features are foretold when hidden. That finds nodes which
-    do not fit in; anomalies that look like the rest, as fraud may, it finds no better than chance.
+    the logarithm of the error with which its features are foretold when hidden. That finds nodes
+    which do not fit in; anomalies that look like the rest, as fraud may, it finds no better than chance.
 
     ``dim``, ``steps``: width of the tokens and steps of the descent. ``relations``: ``"merged"`` into one set of edges,
     or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 100 optimizer steps, and at

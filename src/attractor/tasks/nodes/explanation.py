@@ -55,7 +55,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class NodeExplanation:
-    """The energy of a node where its descent ends: ``itself``, neighbours and memories add up to ``energy``.
+    """The energy of a node where its descent ends: neighbours and memories add up to ``energy``.
 
     Neighbours, memories and features are the largest, in order of size; what the others add is beside them. A
     neighbour in two relations is there twice. ``rank`` is the part of all nodes that score lower, 0 to 1. The parts of
@@ -70,7 +70,6 @@ class NodeExplanation:
     rank: float
     p_value: float
     energy: float
-    itself: float
     neighbours: tuple[NeighbourShare, ...]
     other_neighbours: Rest
     memories: tuple[MemoryShare, ...]
@@ -112,7 +111,7 @@ def explain_nodes(
             rank=_rank(scores, node),
             p_value=float(p_value),
             features=tuple(Feature(columns[i], float(values[i])) for i in _largest(values, top)),
-            **_attention(node, share, relations, scores, top),
+            **_attention(share, relations, scores, top),
             **_memory(share, top),
             energy=float(share.attention[-1].sum() + share.memory[-1].sum()),
         )
@@ -128,11 +127,10 @@ def _check(graph: NodeGraph, nodes: list[int], top: int) -> None:
             raise InputError(f"{graph.name} has no node {node}; its nodes are numbered 0 to {graph.nodes - 1}")
 
 
-def _attention(node: int, shares: EnergyShares, relations: list[str], scores: np.ndarray, top: int) -> dict[str, Any]:
+def _attention(shares: EnergyShares, relations: list[str], scores: np.ndarray, top: int) -> dict[str, Any]:
     """The fields that say what comes from whom the node sees."""
     ends, sources = shares.attention[-1].numpy(), shares.sources.numpy()
-    others = np.flatnonzero(sources != node)
-    order = others[_largest(ends[others], top)]
+    order = _largest(ends, top)
     named = tuple(
         NeighbourShare(
             node=int(sources[i]),
@@ -144,9 +142,8 @@ def _attention(node: int, shares: EnergyShares, relations: list[str], scores: np
         for i in order
     )
     return {
-        "itself": float(ends[sources == node].sum()),
         "neighbours": named,
-        "other_neighbours": Rest(len(others) - len(order), float(ends[others].sum() - ends[order].sum())),
+        "other_neighbours": Rest(len(ends) - len(order), float(ends.sum() - ends[order].sum())),
         "attention": tuple(shares.attention.sum(dim=1).tolist()),
     }
 

@@ -17,7 +17,7 @@ from attractor.models import NodeET
 class EnergyShares:
     """Shares in the energy of one node before the first step of the descent and after each; they add up to it.
 
-    It sees node ``sources (S,)`` in relation ``relations (S,)``, itself among them, which adds ``attention (T+1, S)``,
+    It sees node ``sources (S,)`` in relation ``relations (S,)``, which adds ``attention (T+1, S)``,
     the mean of K members; memory number m of member k adds ``memory (T+1, K, M)``, already divided by K.
     """
 
