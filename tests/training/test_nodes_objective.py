@@ -63,12 +63,13 @@ def test_labels_weigh_anomalies_by_how_rare_they_are_in_training() -> None:
     torch.testing.assert_close(terms["cross_entropy"], expected)
 
 
-def test_every_feature_in_use_costs_and_less_the_more_labels_there_are() -> None:
-    run, fewer = objective("labels").eval(), objective("labels", replace(nodes(), train=torch.arange(60)))
-    loss, terms = run(torch.arange(6))
-    lengths = run.model.embedding.weight.square().sum(dim=0).sqrt()
-    torch.testing.assert_close(loss - terms["cross_entropy"], run.penalty * lengths.sum())
-    assert 0 < run.penalty < fewer.penalty
+def test_what_is_used_has_its_price_and_less_the_more_anomalies_are_known() -> None:
+    run, batch = objective("labels").eval(), torch.arange(6)
+    loss, terms = run(batch)
+    features = run.model.embedding.weight.square().sum(dim=0).sqrt().sum()
+    ends = run.model.head[1].weight[:, run.model.config.dim :].square().sum(dim=0).sqrt().sum()
+    rarer = GRAPH.y[:140].sum()
+    torch.testing.assert_close(loss, terms["cross_entropy"] + SPARSITY / rarer**0.5 * features + CAUTION / rarer * ends)
 
 
 def test_labels_outside_training_and_validation_do_not_act() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,10 @@ class NodeET(nn.Module):
         tokens = self.tokens(x)
         g, _ = self.evolve(tokens, edges)
         return self.read(tokens, g) if nodes is None else self.read(tokens[nodes], g[nodes])
+
+    def used(self) -> tuple[Tensor, Tensor]:
+        """What becomes of every feature ``(D, F)``, and in the head of every entry of ``g_T (D, D)``, one a column."""
+        return self.embedding.weight, cast(Tensor, self.head[1].weight)[:, self.config.dim :]
 
     def reconstruct(self, x: Tensor, edges: tuple[Edges, ...]) -> Tensor:
         """Standardised features ``(N, F)`` as the tokens show them in the end, also those that ``x`` hides."""

@@ -45,7 +45,7 @@ class NodeAnomalyDetector(BaseEstimator):
     which do not fit in; anomalies that look like the rest, as fraud may, it finds no better than chance.
 
     ``dim``, ``steps``: width of the tokens and steps of the descent. ``relations``: ``"merged"`` into one set of edges,
-    or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 100 optimizer steps, and at
+    or each with an attention of its own, ``"separate"``. ``epochs``: by default enough for 120 optimizer steps, and at
     least 5; ``lr`` is their peak learning rate. ``members``: networks, started independently, whose scores are
     averaged. ``sampling``: train on sampled neighbourhoods, of ``fanouts`` neighbours a hop around ``batch_size`` nodes
     a step; by default only where nodes and edges are more than 10 million. Scores are exact always, of the whole

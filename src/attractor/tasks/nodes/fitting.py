@@ -13,7 +13,7 @@ from attractor.training.loop import History, Schedule, seed_everything, train
 from attractor.training.nodes import HiddenFeatures, Labels, Nodes
 
 WHOLE = 10_000_000  # nodes and edges of a graph up to which every step takes all of it
-STEPS, EPOCHS = 100, 5  # by default as many epochs as make so many steps, and at least so many
+STEPS, EPOCHS = 120, 5  # by default as many epochs as make so many steps, and at least so many
 VALIDATE_EVERY = 3  # epochs of one step each
 WEIGHT_DECAY = 1e-3
 WARMUP = 0.1  # share of the epochs
