@@ -135,7 +135,7 @@ def main() -> None:
     report["difference"] = check(q, k, edges)
     for label, pass_ in {"forward": forward, "forward_backward": train}.items():
         report[label] = measure(pass_, q, k, edges, args.turns)
-    write_json(args.out, {**report, "provenance": provenance()})
+    write_json(args.out, {**report, **provenance()})
     print(json_text(report), end="")
 
 

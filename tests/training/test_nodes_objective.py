@@ -16,7 +16,9 @@ from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
 from attractor.training.loop import Schedule, Trainer, train
 from attractor.training.nodes import (
+    CAUTION,
     PARTS,
+    SPARSITY,
     HiddenFeatures,
     Labels,
     NodeObjective,
