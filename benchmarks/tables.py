@@ -98,7 +98,7 @@ def nodes(found: dict[str, Any]) -> str:
     columns = [f"{name}, {float(f):.0%}" for f in fractions for name in ("AUC", "AP", "macro-F1")]
     lines = [
         f"**{NODES[found['name']]}.** By the published protocol, training on 1 % and 40 % of the labelled nodes: mean "
-        f"± standard deviation over {seeds} splits, all test nodes (`benchmarks/nodes.py`). Every method takes settings, "
+        f"± standard deviation of {seeds} splits, all test nodes (`benchmarks/nodes.py`). Every method takes settings, "
         "epoch and threshold from the same validation nodes.",
         "",
         "| method | " + " | ".join(columns) + " |",
