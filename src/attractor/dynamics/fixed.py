@@ -42,6 +42,7 @@ class Fixed:
             if recorder is not None:
                 recorder.step(step_size, update)
             x = x + update
+            del update  # before the next force is taken: of a large graph it is a good part of the memory
         if recorder is not None:
             recorder.state(landscape.at(x))
         return x

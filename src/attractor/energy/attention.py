@@ -120,4 +120,5 @@ class EnergyAttention(Energy):
             aligned = align(q.unsqueeze(1), k.unsqueeze(1), edges=edges)
             force.flatten(0, 1).addmm_(aligned.mix.to(g.dtype).flatten(0, 2), wq)
             force.flatten(0, 1).addmm_(aligned.pull.to(g.dtype).flatten(0, 2), wk / beta)
+            del q, k, aligned  # before the next head's are made
         return force

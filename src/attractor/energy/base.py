@@ -172,7 +172,10 @@ class EnergySum(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""
         first, *rest = self.terms
-        return sum((term.force(g, context) for term in rest), start=first.force(g, context))
+        force = first.force(g, context)
+        for term in rest:
+            force = force + term.force(g, context) if torch.is_grad_enabled() else force.add_(term.force(g, context))
+        return force
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force of the sum."""
@@ -203,8 +206,15 @@ def in_blocks(function: Callable[..., Tensor], *tensors: Tensor, dim: int) -> Te
     """
     if torch.is_grad_enabled() or tensors[0].shape[dim] <= BLOCK:
         return function(*tensors)
-    blocks = zip(*(t.split(BLOCK, dim) for t in tensors), strict=True)
-    return torch.cat([function(*block) for block in blocks], dim)
+    whole: Tensor | None = None
+    for start in range(0, tensors[0].shape[dim], BLOCK):
+        length = min(BLOCK, tensors[0].shape[dim] - start)
+        part = function(*(t.narrow(dim, start, length) for t in tensors))
+        if whole is None:
+            whole = part.new_empty([*part.shape[:dim], tensors[0].shape[dim], *part.shape[dim + 1 :]])
+        whole.narrow(dim, start, length).copy_(part)
+    assert whole is not None
+    return whole
 
 
 def at_least_float32(t: Tensor) -> Tensor:

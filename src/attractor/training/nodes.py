@@ -56,10 +56,10 @@ class NodeObjective(Objective):
     best: NodeET
     best_figure: Tensor
 
-    def __init__(self, nodes: Nodes, model: NodeET):
+    def __init__(self, nodes: Nodes, model: NodeET, *labels: Tensor):
         super().__init__()
         self.nodes, self.model, self.examples = nodes, model, len(nodes.train)
-        data = [nodes.x, nodes.train, nodes.validation, *(relation.indices for relation in nodes.edges)]
+        data = [nodes.x, nodes.train, nodes.validation, *(relation.indices for relation in nodes.edges), *labels]
         self.settings = {"network": model.config.to_dict(), "data": fingerprint(data)}
         self.best = copy.deepcopy(model).requires_grad_(False)  # a part of the module, hence of its checkpoints
         self.register_buffer("best_figure", torch.tensor(-torch.inf, dtype=torch.float64))
@@ -88,7 +88,7 @@ class Labels(NodeObjective):
     weight: Tensor
 
     def __init__(self, nodes: Nodes, y: Tensor, model: NodeET):
-        super().__init__(nodes, model)
+        super().__init__(nodes, model, y)
         normal, anomalous = torch.bincount(y[nodes.train], minlength=2).tolist()
         self.y, self.rarer = y, min(normal, anomalous)
         self.register_buffer("weight", torch.tensor([1.0, normal / anomalous]), persistent=False)

@@ -42,7 +42,10 @@ def resolve_split(nodes: int, labels: Tensor | None, train: Any, validation: Any
 
 def node_numbers(name: str, nodes: Any, count: int) -> Tensor:
     """A mask ``(count,)`` or numbers of nodes as ascending numbers; raises :class:`InputError` naming it."""
-    given = torch.as_tensor(nodes).cpu()
+    try:
+        given = torch.as_tensor(nodes).cpu()
+    except (TypeError, ValueError, RuntimeError):  # torch, of text, sets and rows of different lengths
+        raise InputError(f"{name} must be bool ({count},) or numbers of nodes, not {nodes!r:.80}") from None
     if given.dtype == torch.bool:
         if given.shape != (count,):
             raise InputError(f"{name} is a mask of shape {tuple(given.shape)}; give one of ({count},), one a node")
@@ -50,6 +53,8 @@ def node_numbers(name: str, nodes: Any, count: int) -> Tensor:
     if given.ndim != 1 or (given.numel() and (given.is_floating_point() or given.is_complex())):
         raise InputError(f"{name} must be bool ({count},) or numbers of nodes, not {given.dtype} {tuple(given.shape)}")
     numbers = given.long().unique()
+    if len(given) == count > 2 and not ((numbers < 0) | (numbers > 1)).any():
+        raise InputError(f"{name} is 0 or 1 for every node; give it as bool, for numbers name nodes")
     if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < count:
         wrong = int(numbers[0] if numbers[0] < 0 else numbers[-1])
         raise InputError(f"{name} names node {wrong}, but nodes are numbered 0 to {count - 1}")
