@@ -22,6 +22,14 @@ def test_a_column_that_never_varies_is_nought() -> None:
     assert z.isfinite().all() and z[:, 0].abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("absurd", [1e30, -3e38])
+def test_an_absurd_value_stays_where_its_square_is_finite(absurd: float) -> None:
+    fitted = Standardize(1).fit(torch.randn(20, 1))
+    z = fitted(torch.tensor([[absurd], [1.0]]))
+    assert z.square().isfinite().all() and z[0].sign() == torch.tensor(absurd).sign() and z[0].abs() > 1e5
+    torch.testing.assert_close(z[1], (1 - fitted.mean) / fitted.scale)
+
+
 def test_what_was_taken_from_the_data_is_saved_with_the_weights() -> None:
     x = torch.randn(30, 2) + 3
     fitted, other = Standardize(2).fit(x), Standardize(2)

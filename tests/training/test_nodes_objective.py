@@ -143,6 +143,14 @@ def test_another_graph_or_network_is_not_resumed(tmp_path: Path) -> None:
         train(objective("labels", dropout=0.1), SCHEDULE, tmp_path, resume=True)
 
 
+def test_other_labels_or_none_are_not_resumed(tmp_path: Path) -> None:
+    train(objective("labels"), SCHEDULE, tmp_path)
+    others = Labels(nodes(), 1 - GRAPH.y, objective("labels").model)
+    for other in (others, objective("hidden")):
+        with pytest.raises(InputError, match="data"):
+            train(other, SCHEDULE, tmp_path, resume=True)
+
+
 def test_every_feature_has_its_turn_and_neighbours_differ() -> None:
     x = torch.randn(400, 9).round(decimals=1)
     turn = turns(x)

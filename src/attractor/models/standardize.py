@@ -13,8 +13,9 @@ LARGEST = 1e6  # deviations; with many more the squares that a LayerNorm sums ar
 class Standardize(nn.Module):
     """``z_f = (x_f - mean_f) / std_f`` of rows ``x (N, F)``, with mean and deviation of the rows it was fitted on.
 
-    ``z`` is at most a million either way, so that one absurd value spoils no score but its own. Mean and deviation are buffers, saved with the weights. A feature that never varied is left at 0 where it still has that value.
-    Raises :class:`InputError` on rows of another width.
+    Both are buffers, saved with the weights. A feature that never varied is left at 0 where it still has that value.
+    ``z`` ends at a million either way, so that an absurd but finite value makes no score NaN. Raises
+    :class:`InputError` on rows of another width.
     """
 
     mean: Tensor
@@ -37,4 +38,4 @@ class Standardize(nn.Module):
         """``z (N, F)``."""
         if x.ndim != 2 or x.shape[1] != len(self.mean):
             raise InputError(f"x must be (nodes, {len(self.mean)}) features, not of shape {tuple(x.shape)}")
-        return ((x - self.mean) / self.scale).clamp(-LARGEST, LARGEST)
+        return ((x - self.mean) / self.scale).clamp_(-LARGEST, LARGEST)

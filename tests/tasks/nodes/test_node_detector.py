@@ -208,6 +208,17 @@ def test_an_interrupted_fit_resumes_in_the_member_it_was_in(tmp_path: Path, monk
     np.testing.assert_array_equal(resumed.decision_function(GRAPH), whole)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_absurd_feature_keeps_every_score_finite_and_stands_out_without_labels(
+    detectors: list[NodeAnomalyDetector], which: int
+) -> None:
+    x = GRAPH.x.clone()
+    x[3, 1] = 1e30
+    scores = detectors[which].decision_function((x, GRAPH.relations))
+    assert np.isfinite(scores).all()
+    assert which == 0 or scores[3] > detectors[which].decision_function(GRAPH)[3]
+
+
 def infinite() -> tuple:
     x = GRAPH.x.clone()
     x[3, 1] = torch.nan
@@ -234,7 +245,10 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.fit(GRAPH, torch.arange(300) == 0), "too few of one class"),
         (lambda d: d.set_params(relations="mixed").fit(GRAPH), "merged, separate"),
         (lambda d: d.set_params(members=0).fit(GRAPH), "members is 0"),
-        (lambda d: d.set_params(lr=0).fit(GRAPH), "lr 0"),
+        (lambda d: d.set_params(epochs=1.5).fit(GRAPH), "epochs is 1.5"),
+        (lambda d: d.set_params(seed="1").fit(GRAPH), "seed is '1'"),
+        (lambda d: d.set_params(lr=0).fit(GRAPH), "lr is 0"),
+        (lambda d: d.set_params(lr=float("inf")).fit(GRAPH), "lr is inf"),
         (lambda d: d.set_params(steps=0).fit(GRAPH), "steps"),
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
         (lambda d: d.predict(GRAPH), "not fitted"),
@@ -266,3 +280,13 @@ def test_a_foreign_or_mixed_folder_is_refused(detectors: list[NodeAnomalyDetecto
     (other / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="does not fit"):
         NodeAnomalyDetector.load(other)
+
+
+@pytest.mark.parametrize("broken", [{"threshold": float("nan")}, {"scales": {"energy": [0, 1]}}])
+def test_a_folder_that_decides_by_no_number_is_refused(
+    detectors: list[NodeAnomalyDetector], tmp_path: Path, broken: dict
+) -> None:
+    path = detectors[0].save(tmp_path) / "calibration.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | broken))
+    with pytest.raises(InputError, match="decides by no number"):
+        NodeAnomalyDetector.load(tmp_path)

@@ -47,3 +47,14 @@ def test_nodes_are_named_by_number_or_mask(nodes):
 def test_one_anomaly_cannot_be_on_both_sides():
     with pytest.raises(InputError, match="too few of one class"):
         resolve_split(60, torch.arange(60) // 59, None, None, 0)
+
+
+@pytest.mark.parametrize("nodes", ["all", ["a"], [[1], [1, 2]], {1, 2}, slice(3)])
+def test_what_names_no_nodes_is_refused(nodes):
+    with pytest.raises(InputError, match="train must be bool"):
+        node_numbers("train", nodes, 5)
+
+
+def test_a_mask_of_whole_numbers_is_not_taken_for_nodes_0_and_1():
+    with pytest.raises(InputError, match="give it as bool"):
+        node_numbers("train", np.array([0, 1, 1, 0, 1]), 5)

@@ -31,7 +31,7 @@ class RawGraph(NamedTuple):
 def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> NodeGraph:
     """Features in float32, whole indices and labels 1, 0 or -1; :class:`InputError` on what cannot be made so."""
     x = _features(name, raw.x)
-    relations = {key: _edge_index(f"{name}, {key}", value, len(x)) for key, value in raw.relations.items()}
+    relations = {str(key): _edge_index(f"{name}, {key}", value, len(x)) for key, value in raw.relations.items()}
     y = None if raw.y is None else _labels(f"{name}: y", raw.y, raw.labelled, len(x))
     return NodeGraph(x, relations, y, directed, name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -94,7 +95,7 @@ class NodeAnomalyDetector(BaseEstimator):
         *,
         train: Any = None,
         validation: Any = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> NodeAnomalyDetector:
         """Learn from a graph (see :func:`attractor.data.graphs.reading.as_node_graph`).
@@ -113,20 +114,24 @@ class NodeAnomalyDetector(BaseEstimator):
         self._tell_split(labels)
         self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
         x, edges = self._tensors(graph)
-        self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
+        folder = None if checkpoint is None else Path(checkpoint).expanduser()
+        self.members_, self.history_ = self._train(labels, x, edges, folder, resume)
         self._calibrate(labels, x, edges)
         return self
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
         ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
-        if self.relations not in MERGED:
+        if self.relations not in list(MERGED):
             raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
         for name in ("members", "batch_size", *(["epochs"] if self.epochs is not None else [])):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
-        if not self.lr > 0 or not 0 <= self.seed < 2**32:
-            raise InputError(f"lr {self.lr} or seed {self.seed} is out of range; give above 0, and 0 or more")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} is {value!r}; give a whole number of 1 or more")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
+        if not isinstance(self.lr, (int, float)) or not 0 < self.lr < math.inf:
+            raise InputError(f"lr is {self.lr!r}; give a number above 0")
         self._config(1, 1)
 
     def _config(self, features: int, relations: int) -> NodeETConfig:

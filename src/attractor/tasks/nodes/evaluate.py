@@ -21,7 +21,7 @@ def evaluate_nodes(graph: Any, train_fraction: float, seeds: Iterable[int], **se
     the sample and the ``values`` in the order of ``seeds``; and the sizes of the parts. Raises :class:`InputError` on a
     graph without labels and where :func:`~attractor.data.graphs.splits.stratified_split` does.
     """
-    graph, seeds = as_node_graph(graph), list(seeds)
+    graph, seeds = as_node_graph(graph), [int(seed) for seed in seeds]
     if graph.y is None or not seeds:
         raise InputError(f"{graph.name} has no labels (y), or there are no seeds; an evaluation needs both")
     runs, sizes = [], {}

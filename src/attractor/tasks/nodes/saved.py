@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from attractor.data.graphs.splits import Split
+from attractor.errors import InputError
 from attractor.models import NodeETConfig
 from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
@@ -51,6 +53,8 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
         detector.threshold_ = float(calibration["threshold"])
         detector.scales_ = {name: (float(mean), float(std)) for name, (mean, std) in calibration["scales"].items()}
         detector.calibrator_ = ConformalCalibrator.from_json(calibration["calibrator"])
+        if not math.isfinite(detector.threshold_) or (not config["fitted"]["supervised_"]) != bool(detector.scales_):
+            raise InputError(f"{folder / 'calibration.json'} decides by no number; fit it again")
         members = []
         for number in range(detector.members):
             prefix = f"members.{number}."
