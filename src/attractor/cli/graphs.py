@@ -26,5 +26,6 @@ def find_graph(name: str, data: Path | None) -> NodeGraph:
     from attractor.data.graphs.fraud import fraud_graph
 
     graph = fraud_graph(name, data or pooch.os_cache("attractor"))
-    stderr.print(f"{graph.name}: {graph.nodes} nodes, {graph.x.shape[1]} features, {len(graph.relations)} relations")
+    relations = ", ".join(sorted(graph.relations))
+    stderr.print(f"{graph.name}: {graph.nodes:,} nodes, {graph.x.shape[1]} features; relations: {relations}")
     return graph

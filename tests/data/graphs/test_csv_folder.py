@@ -36,6 +36,11 @@ def test_rows_count_where_there_are_no_ids(tmp_path: Path) -> None:
     assert graph.y is None and graph.relations["edges"].tolist() == [[0, 2], [2, 1]]
 
 
+def test_a_label_is_one_however_its_name_is_written(tmp_path: Path) -> None:
+    graph = as_node_graph(folder(tmp_path, "ID,f,Label\nann,1,0\nbob,2,1\n", "Source,TARGET\nann,bob\n"))
+    assert graph.x.tolist() == [[1], [2]] and graph.y.tolist() == [0, 1]
+
+
 def test_relations_are_told_apart(tmp_path: Path) -> None:
     graph = as_node_graph(folder(tmp_path, edges="source,target,relation\nann,bob,pays\ncy,ann,knows\nbob,cy,pays\n"))
     assert {name: index.tolist() for name, index in graph.relations.items()} == {

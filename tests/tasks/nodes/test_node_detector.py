@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,6 +134,14 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) 
     assert all(not member.training for member in loaded.members_)
 
 
+def test_weights_that_are_no_numbers_score_nobody(detectors: list[NodeAnomalyDetector]) -> None:
+    broken = copy.deepcopy(detectors[0])
+    with torch.no_grad():
+        broken.members_[0].embedding.bias.fill_(float("nan"))
+    with pytest.raises(InputError, match="scores are not finite; the detector is broken"):
+        broken.predict(GRAPH)
+
+
 def test_members_are_averaged_and_start_apart(detectors: list[NodeAnomalyDetector]) -> None:
     fitted = NodeAnomalyDetector(**TWO).fit(GRAPH)
     both = []
@@ -249,6 +258,10 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.set_params(seed="1").fit(GRAPH), "seed is '1'"),
         (lambda d: d.set_params(lr=0).fit(GRAPH), "lr is 0"),
         (lambda d: d.set_params(lr=float("inf")).fit(GRAPH), "lr is inf"),
+        (lambda d: d.set_params(sampling="yes").fit(GRAPH), "sampling is 'yes'"),
+        (lambda d: d.set_params(fanouts=5).fit(GRAPH), "fanouts is 5"),
+        (lambda d: d.set_params(fanouts=(2.5,)).fit(GRAPH), r"fanouts is \(2.5,\)"),
+        (lambda d: d.set_params(false_alarm_rate="a").fit(GRAPH), "false_alarm_rate is 'a'"),
         (lambda d: d.set_params(steps=0).fit(GRAPH), "steps"),
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
         (lambda d: d.predict(GRAPH), "not fitted"),

@@ -14,6 +14,7 @@ from attractor.errors import InputError
 
 NODES = "nodes.csv"
 EDGES = "edges.csv"
+_NAMES = ("id", "label", "source", "target", "relation")  # in any case: a Label must not become a feature
 _LABELS = {"": -1, "-1": -1, "0": 0, "1": 1, "-1.0": -1, "0.0": 0, "1.0": 1}  # a column with gaps comes as floats
 
 Rows = Iterator[tuple[int, list[str]]]  # the line and the cells
@@ -78,7 +79,7 @@ def _table(path: Path) -> tuple[list[str], Rows]:
     _, cells = next(rows, (0, []))
     if not cells:
         raise InputError(f"{path} is empty; its first line must name the columns")
-    header = [column.strip() for column in cells]
+    header = [name.lower() if (name := column.strip()).lower() in _NAMES else name for column in cells]
     if len(set(header)) < len(header):
         raise InputError(f"{path} names a column twice in its first line; rename one")
     return header, rows

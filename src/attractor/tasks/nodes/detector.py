@@ -121,6 +121,8 @@ class NodeAnomalyDetector(BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
+        if not isinstance(self.false_alarm_rate, (int, float, type(None))):
+            raise InputError(f"false_alarm_rate is {self.false_alarm_rate!r}; give a share such as 0.01, or None")
         ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
         if self.relations not in list(MERGED):
             raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
@@ -132,6 +134,10 @@ class NodeAnomalyDetector(BaseEstimator):
             raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
         if not isinstance(self.lr, (int, float)) or not 0 < self.lr < math.inf:
             raise InputError(f"lr is {self.lr!r}; give a number above 0")
+        if self.sampling not in (None, True, False):
+            raise InputError(f"sampling is {self.sampling!r}; give True, False, or None to go by the graph's size")
+        if not isinstance(self.fanouts, Sequence) or not all(isinstance(n, int) and n > 0 for n in self.fanouts):
+            raise InputError(f"fanouts is {self.fanouts!r}; give whole numbers of 1 or more, one a hop")
         self._config(1, 1)
 
     def _config(self, features: int, relations: int) -> NodeETConfig:
@@ -217,11 +223,20 @@ class NodeAnomalyDetector(BaseEstimator):
         return raw_figures(self.members_, *self.inputs(graph))
 
     def decision_function(self, graph: Any) -> NDArray[np.float64]:
-        """Scores ``(N,)`` of all nodes, higher is more anomalous; the graph may be another or have changed."""
+        """Scores ``(N,)`` of all nodes, higher is more anomalous; the graph may be another or have changed.
+
+        Raises :class:`InputError` on a graph that does not fit, and where a score is not a number.
+        """
         self._check_fitted()
         if self.supervised_:
-            return probability(self.members_, *self.inputs(graph))
-        return combined(self.figures(graph), self.scales_)
+            scores = probability(self.members_, *self.inputs(graph))
+        else:
+            scores = combined(self.figures(graph), self.scales_)
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"{int((~np.isfinite(scores)).sum())} scores are not finite; the detector is broken: fit again"
+            )
+        return scores
 
     def predict(self, graph: Any) -> NDArray[np.int64]:
         """Decisions ``(N,)``: 1 anomalous, 0 normal."""
