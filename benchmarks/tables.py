@@ -117,7 +117,7 @@ def scale(results: Path) -> str:
     lines = [
         "**A graph of any size.** Generated graphs with power-law degrees, the last of T-Social's size: making it, one "
         "epoch of training on samples around 1 % of the nodes, with what validates and calibrates it, and exact "
-        f"scores of all nodes, on {found['hardware']['threads']} threads (`benchmarks/nodes_scale.py`).",
+        f"scores of all nodes, on {threads(found)} (`benchmarks/nodes_scale.py`).",
         "",
         "| nodes | edges | largest degree | graph, s | fit, s | score, s | peak memory, GiB |",
         "|---|---|---|---|---|---|---|",
@@ -142,7 +142,7 @@ def edges(results: Path) -> str:
     lines = [
         f"**Attention along edges.** One alignment of {found['heads']} heads of width {found['width']} on "
         f"{found['graph']} ({found['nodes']:,} nodes, {found['edges']:,} directed edges), float32, "
-        f"{found['hardware']['threads']} threads, in turns; ratios within a turn, median and range "
+        f"{threads(found)}, in turns; ratios within a turn, median and range "
         "(`benchmarks/edges.py`). Torch's own backward of sparse products sorts the edges anew each time.",
         "",
         "| way | forward | as many times ours | forward and backward | as many times ours | its peak memory |",
@@ -188,6 +188,12 @@ def memory(results: Path) -> str:
         f"{theirs['peak_mb'] / 1000:.1f} GB and {theirs['cpu_seconds']:.0f} s through the published PyTorch code"
         f"{extrapolated} (`benchmarks/attention_memory.py`)."
     )
+
+
+def threads(found: dict[str, Any]) -> str:
+    """What a result was computed on."""
+    count = found["hardware"]["threads"]
+    return f"{count} CPU thread{'s' * (count > 1)}"
 
 
 def spread(value: dict[str, float], digits: int) -> str:
