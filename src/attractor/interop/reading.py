@@ -16,6 +16,7 @@ from numpy.lib import format as npy
 from torch import Tensor, nn
 
 from attractor.errors import InputError
+from attractor.files import npy_header
 from attractor.interop.sizes import Tensors
 from attractor.models.store import load_tensors
 
@@ -77,16 +78,9 @@ def _read_npz(path: Path, archive: zipfile.ZipFile) -> Tensors:
 
 def _declared(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, ...]:
     """The shape in an array's header."""
-    with archive.open(member) as file:
-        version = npy.read_magic(file)
-        if version != (1, 0):  # the others' headers may be of any length
-            raise InputError(f"{path}: {member.filename} has the .npy format {version}, not 1.0; save it with np.savez")
-        shape, _, dtype = npy.read_array_header_1_0(file)
-        size = file.tell() + math.prod(shape) * dtype.itemsize
+    shape, dtype = npy_header(path, archive, member)
     if dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         raise InputError(f"{path}: {member.filename} holds {dtype}, not float16, float32 or float64")
-    if size != member.file_size:
-        raise InputError(f"{path}: {member.filename} has {member.file_size} bytes and declares {size}; fetch it again")
     return shape
 
 

@@ -22,9 +22,9 @@ class NodeET(nn.Module):
         E   = sum_relations E_attention(g) + E_memory(g)
         logits = MLP([x_0, g_T])                      features' = W' g_T + b'
 
-    Nothing in it depends on the number of nodes. ``x (N, F)`` are raw features, ``edges`` one a relation, with
-    self-loops; logits ``(N, classes)``. Without gradients memory is a few times ``N D``. Raises :class:`InputError` on
-    features or relations of another number.
+    Nothing in it depends on the number of nodes. ``x (N, F)`` are raw features, ``edges`` one a relation; logits
+    ``(N, classes)``. Without gradients memory is a few times ``N D``. Raises :class:`InputError` on features or
+    relations of another number.
     Source: Energy Transformer (Hoover et al. 2023), section 4; the published node network has no step size, replaces
     x by the update, and is in :mod:`attractor.models.published_nodes`.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.lib import format as npy
 
 from attractor.data.graphs.raw import RawGraph
 from attractor.errors import InputError
+from attractor.files import npy_header
 
 LIMIT = 2**34  # bytes unpacked: ten times T-Social
 _INDEX = "edge_index"
@@ -54,16 +54,9 @@ def _relation(name: str) -> str:
 
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """An array whose header agrees with the archive on its size, so that no more than that is set aside."""
-    with archive.open(member) as file:
-        version = npy.read_magic(file)
-        if version != (1, 0):  # the others' headers may be of any length
-            raise InputError(f"{path}: {member.filename} has the .npy format {version}, not 1.0; save it with np.savez")
-        shape, _, dtype = npy.read_array_header_1_0(file)
-        size = file.tell() + math.prod(shape) * dtype.itemsize
+    """An array of numbers whose header agrees with the archive on its size."""
+    _, dtype = npy_header(path, archive, member)
     if dtype.hasobject:
         raise InputError(f"{path}: {member.filename} holds Python objects, refused; save it as an array of numbers")
-    if size != member.file_size:
-        raise InputError(f"{path}: {member.filename} has {member.file_size} bytes and declares {size}; fetch it again")
     with archive.open(member) as file:
         return npy.read_array(file, allow_pickle=False)
