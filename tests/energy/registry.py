@@ -17,6 +17,7 @@ BATCH, N, DIM, HEADS = 3, 4, 5, 2
 ENERGIES: dict[str, Callable[[], Energy]] = {
     "attention": lambda: EnergyAttention(DIM, HEADS, 3),
     "attention-self-beta-bias": lambda: EnergyAttention(DIM, HEADS, 3, learn_beta=True, bias=True, include_self=True),
+    "attention-mixed": lambda: EnergyAttention(DIM, HEADS, 3, learn_beta=True, bias=True, mix_heads=True),
     "attention-relation": lambda: EnergyAttention(DIM, HEADS, 3, relation=1),
     "memory-relu": lambda: HopfieldMemory(DIM, 6, bias=True),
     "memory-gelu": lambda: HopfieldMemory(DIM, 6, activation="gelu"),
@@ -68,6 +69,9 @@ def contexts(dtype: torch.dtype = torch.float64) -> dict[str, Context | None]:
         "weights": Context(weights=weights[:, 0]),
         "all": Context(real, pairs, weights),
         "edges": Context(edges=relations()),
+        "weighted-edges": Context(
+            edges=relations(), weights=torch.randn(sum(edges.count for edges in relations()), HEADS).to(dtype)
+        ),
     }
 
 

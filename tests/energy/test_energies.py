@@ -40,16 +40,23 @@ def on_tokens(context: Context | None, tokens: Tensor, pairs: Tensor) -> Context
     """The context of tokens in another order, or of some of them."""
     if context is None:
         return None
+    if context.edges:
+        weights = [context.relation_weights(number) for number in range(len(context.edges))]
+        moved = [renamed(edges, tokens, w) for edges, w in zip(context.edges, weights, strict=True)]
+        edges, weights = zip(*moved, strict=True)
+        return Context(edges=edges, weights=None if context.weights is None else torch.cat(weights))
     mask = None if context.tokens is None else context.tokens[:, tokens]
     square = [None if t is None else t[..., pairs, :][..., pairs] for t in (context.pairs, context.weights)]
-    return Context(mask, *square, tuple(renamed(edges, tokens) for edges in context.edges))
+    return Context(mask, *square)
 
 
-def renamed(edges: Edges, order: Tensor) -> Edges:
-    """The edges of the tokens in another order."""
+def renamed(edges: Edges, order: Tensor, weights: Tensor | None) -> tuple[Edges, Tensor | None]:
+    """The edges of the tokens in another order, and their weights."""
     target, source = edges.targets(), edges.indices.long()
     index = order.argsort()[torch.stack([source, target])]
-    return Edges.build(index, edges.nodes, directed=True, self_loops=bool((source == target).any()))
+    moved = Edges.build(index, edges.nodes, directed=True, self_loops=bool((source == target).any()))
+    by_row = (index[1] * edges.nodes + index[0]).argsort()
+    return moved, None if weights is None else weights[by_row]
 
 
 def test_every_energy_is_in_the_registry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.edges import Edges
-from attractor.energy.ops import Alignment, align, attention_map, merge_heads, split_heads
+from attractor.energy.ops import Alignment, Mixing, align, attention_map, merge_heads, split_heads
 
 
 class EnergyAttention(Energy):
@@ -19,6 +20,10 @@ class EnergyAttention(Energy):
         S_CB   = beta_h w_CB q_C . k_B                P = softmax_B(S)
         E      = -sum_h 1/beta_h sum_C logsumexp_B S_CB
         -dE/dg_A = sum_h W_Q^T (sum_B P_AB w_AB k_B) + W_K^T (sum_C P_CA w_CA q_C)
+
+    With ``mix_heads`` heads share their scores by a matrix ``M (H, H)``, the identity at first::
+
+        S_oCB  = beta_o w_CB sum_h M_ho q_hC . k_hB   and above  sum_o M_ho P_oCB  in the place of  P_hCB
 
     B runs over the tokens and pairs that the :class:`Context` leaves, without C itself unless ``include_self``; a
     token that sees nobody adds nothing. ``w`` are the context's weights, 1 without. ``beta`` is ``1/sqrt(Y)`` unless
@@ -40,6 +45,7 @@ class EnergyAttention(Energy):
         learn_beta: bool = False,
         bias: bool = False,
         include_self: bool = False,
+        mix_heads: bool = False,
         relation: int = 0,
     ):
         super().__init__()
@@ -50,16 +56,17 @@ class EnergyAttention(Energy):
         self.bias = nn.Parameter(torch.zeros(2, heads, head_dim)) if bias else None
         fixed = 1 / math.sqrt(head_dim) if beta is None else beta  # a Python float: exact in every precision
         self.beta = nn.Parameter(torch.full((heads, 1, 1), fixed)) if learn_beta else fixed
+        self.M = nn.Parameter(torch.eye(heads)) if mix_heads else None
 
     def queries_keys(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
-        """``beta q`` and ``k``, both ``(B, H, N, Y)``: one product with the stacked weights."""
+        """``beta q`` and ``k``, both ``(B, H, N, Y)``: one product with the stacked weights; ``q`` of mixed heads."""
         g = real_tokens(g, self.W.shape[-1], context)
         if context is not None:
             context.check_pairs(g.shape[0], self.heads, g.shape[1])
         bias = None if self.bias is None else self.bias.flatten()
         q, k = F.linear(g, self.W.flatten(0, 2), bias).chunk(2, dim=-1)
         q, k = split_heads(q, self.heads), split_heads(k, self.heads)
-        return (q * self.beta).to(q.dtype), k
+        return (q if self.M is not None else (q * self.beta).to(q.dtype)), k
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-sum_h 1/beta_h logsumexp_B S_CB`` of every token C, ``(B, N, D) -> (B, N)``."""
@@ -67,9 +74,9 @@ class EnergyAttention(Energy):
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
-        edges = self._edges(g, context)
-        if edges is not None and not torch.is_grad_enabled():
-            return self._force_by_head(g, edges)
+        plain = self.M is None and context is not None and context.weights is None
+        if plain and context.edges and not torch.is_grad_enabled():
+            return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
         return self._force(g, self._align(g, context))
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
@@ -83,27 +90,35 @@ class EnergyAttention(Energy):
         Along edges ``(B, H, E)``, in the order of their ``indices``.
         """
         q, k = self.queries_keys(g, context)
-        return attention_map(q, k, context, self.include_self, self._edges(g, context))
+        return attention_map(q, k, **self._surroundings(g, context))
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
         _, heads, head_dim, dim = self.W.shape
         beta = "learnt" if isinstance(self.beta, Tensor) else f"{self.beta:g}"
-        flags = f"bias={self.bias is not None}, include_self={self.include_self}"
+        flags = f"bias={self.bias is not None}, include_self={self.include_self}, mix_heads={self.M is not None}"
         return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
 
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
         q, k = self.queries_keys(g, context)
-        return align(q, k, context, self.include_self, self._edges(g, context))
+        return align(q, k, **self._surroundings(g, context))
 
-    def _edges(self, g: Tensor, context: Context | None) -> Edges | None:
-        return context.relation(self.relation, g.shape[1]) if context is not None and context.edges else None
+    def _surroundings(self, g: Tensor, context: Context | None) -> dict[str, Any]:
+        """Who sees whom and how well, by a mask or along edges, and how heads share it."""
+        mixing = None
+        if self.M is not None:
+            beta = self.beta.flatten() if isinstance(self.beta, Tensor) else self.beta
+            mixing = Mixing(self.M * beta, self.M)
+        if context is None or not context.edges:
+            return {"context": context, "include_self": self.include_self, "mixing": mixing}
+        edges = context.relation(self.relation, g.shape[1])
+        return {"edges": edges, "weights": context.relation_weights(self.relation), "mixing": mixing}
 
     def _per_token(self, aligned: Alignment) -> Tensor:
         return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 3))
 
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
-        pull = (aligned.pull / self.beta).to(aligned.pull.dtype)
+        pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)
         both = torch.cat([merge_heads(aligned.mix), merge_heads(pull)], dim=-1)
         return F.linear(both, self.W.flatten(0, 2).T).to(g.dtype)
 

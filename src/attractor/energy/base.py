@@ -25,7 +25,8 @@ class Context:
     ``weights``: float, shaped like ``pairs``: multiplies the attention score of each pair. A weight of 0 leaves a
     score of 0, which still counts ``exp(0)``; to remove a pair use ``pairs``. A batch or head size of 1 serves all.
     ``edges``: a graph on the N tokens, or one a relation, the same for all samples: a token sees its neighbours alone.
-    They take the place of all masks. Raises :class:`InputError` on a mask of another kind and on edges beside masks;
+    They take the place of all masks; ``weights`` are then ``(E, H)`` or ``(E, 1)``, of the edges of all relations, one
+    relation after another. Raises :class:`InputError` on a mask of another kind and on edges beside masks;
     an energy raises it on one that does not fit its tokens.
     """
 
@@ -41,8 +42,15 @@ class Context:
             raise InputError(f"pairs must be a bool mask (N, N), (B, N, N) or (B, H, N, N), not {_what(self.pairs)}")
         if self.weights is not None and (not self.weights.is_floating_point() or self.weights.ndim not in (2, 3, 4)):
             raise InputError(f"weights must be floats (N, N), (B, N, N) or (B, H, N, N), not {_what(self.weights)}")
-        if self.edges and not (self.tokens is self.pairs is self.weights is None):
-            raise InputError("edges take the place of masks and weights; leave those out")
+        if self.edges and not (self.tokens is self.pairs is None):
+            raise InputError("edges take the place of masks; leave those out")
+        if self.edges and self.weights is not None:
+            self._check_edge_weights(self.weights)
+
+    def _check_edge_weights(self, weights: Tensor) -> None:
+        count = sum(edges.count for edges in self.edges)
+        if weights.ndim != 2 or len(weights) != count:
+            raise InputError(f"weights of {count} edges must be (E, H) or (E, 1), not {_what(weights)}")
 
     def rows(self, index: Tensor) -> Context:
         """The context of the samples ``index`` alone."""
@@ -67,6 +75,10 @@ class Context:
 
     def check_pairs(self, batch: int, heads: int, n: int) -> None:
         """Raise :class:`InputError` unless ``pairs`` and ``weights`` fit the scores ``(B, H, N, N)``."""
+        if self.edges:
+            if self.weights is not None and self.weights.shape[1] not in (1, heads):
+                raise InputError(f"weights are of {self.weights.shape[1]} heads; for this energy give {heads} or 1")
+            return
         sizes = {2: (n, n), 3: (batch, n, n), 4: (batch, heads, n, n)}
         for name, t in {"pairs": self.pairs, "weights": self.weights}.items():
             if t is not None:
@@ -79,6 +91,12 @@ class Context:
         if self.edges[number].nodes != n:
             raise InputError(f"the edges are of {self.edges[number].nodes} tokens, not of these {n}")
         return self.edges[number]
+
+    def relation_weights(self, number: int) -> Tensor | None:
+        """What multiplies the scores along the edges of one relation, ``(E, H)`` or ``(E, 1)``."""
+        if self.weights is None:
+            return None
+        return self.weights.split([edges.count for edges in self.edges])[number]
 
 
 def _what(t: Tensor) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,6 +55,11 @@ class Edges:
     def transposed(self) -> Edges:
         """Row u holds the tokens that see u."""
         return self.reverse or self
+
+    @cached_property
+    def order(self) -> Tensor:
+        """Which of ``indices`` each of ``transposed.indices`` is, int64 ``(E,)``."""
+        return self.indices.argsort(stable=True)
 
     def degrees(self) -> Tensor:
         """How many tokens each one sees, int64 ``(N,)``."""

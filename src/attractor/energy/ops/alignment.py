@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from attractor.energy.ops import edge_products
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.strips import strips
@@ -27,44 +28,102 @@ class Alignment(NamedTuple):
     pull: Tensor
 
 
+class Mixing(NamedTuple):
+    """Heads o that share the scores a of heads h: ``S_o = sum_h into_ho a_h``, both ``(H, H)``.
+
+    And what they come to: ``P_h`` of head h in ``P K`` and ``P^T Q`` is ``sum_o back_ho P_o``.
+    """
+
+    into: Tensor
+    back: Tensor
+
+
 def align(
-    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, edges: Edges | None = None
+    q: Tensor,
+    k: Tensor,
+    context: Context | None = None,
+    include_self: bool = True,
+    edges: Edges | None = None,
+    weights: Tensor | None = None,
+    mixing: Mixing | None = None,
 ) -> Alignment:
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
-    Masks and weights of pairs are N x N themselves and go to the reference; so does what is exported, which must run
-    where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores. ``edges`` say who sees
-    whom, self-loops included, in the place of ``context`` and ``include_self``.
+    Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads and what is exported,
+    which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores. ``edges``
+    say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and ``weights (E, H)`` or
+    ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge keeps a number a head.
     """
     batch, heads, n, _ = q.shape
+    if edges is not None and (mixing is not None or weights is not None):
+        return _along_weighted(q, k, edges, weights, mixing)
     if edges is not None:
         along = reference_along if torch.compiler.is_exporting() else along_edges
         lse, mix, pull = (_from_nodes(t, batch) for t in along(_to_nodes(q), _to_nodes(k), edges))
         return Alignment(lse, mix.to(q.dtype), pull.to(q.dtype))
     dense = context is not None and (context.pairs is not None or context.weights is not None)
-    if dense or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
-        return reference(q, k, context, include_self)
+    if dense or mixing is not None or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
+        return reference(q, k, context, include_self, mixing)
     return Alignment(*strips(q, k, context.tokens if context else None, include_self))
 
 
-def reference(q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True) -> Alignment:
+def reference(
+    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, mixing: Mixing | None = None
+) -> Alignment:
     """The equations as they stand; holds the ``(B, H, N, N)`` scores."""
-    scores, p = _scores(q, k, context, include_self)
+    scores, p = _scores(q, k, context, include_self, mixing)
     lse = scores.logsumexp(dim=-1)
     lse = lse.masked_fill(lse <= torch.finfo(lse.dtype).min / 2, 0)
     if context is not None and context.weights is not None:
         p = p * _over_heads(context.weights)
+    if mixing is not None:
+        p = torch.einsum("bocd,ho->bhcd", p, mixing.back.to(p.dtype))
     p = p.to(q.dtype)
     return Alignment(lse, p @ k, p.transpose(-2, -1) @ q)
 
 
 def attention_map(
-    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, edges: Edges | None = None
+    q: Tensor,
+    k: Tensor,
+    context: Context | None = None,
+    include_self: bool = True,
+    edges: Edges | None = None,
+    weights: Tensor | None = None,
+    mixing: Mixing | None = None,
 ) -> Tensor:
     """``P = softmax_B(S)``, ``(B, H, N, N)``; along edges ``(B, H, E)``."""
+    if edges is not None and (mixing is not None or weights is not None):
+        return _weighted_softmax(_to_nodes(q), _to_nodes(k), edges, weights, mixing, len(q))[0].permute(1, 2, 0)
     if edges is not None:
         return _from_nodes(edge_map(_to_nodes(q), _to_nodes(k), edges), len(q))
-    return _scores(q, k, context, include_self)[1]
+    return _scores(q, k, context, include_self, mixing)[1]
+
+
+def _along_weighted(
+    q: Tensor, k: Tensor, edges: Edges, weights: Tensor | None, mixing: Mixing | None
+) -> Alignment:
+    """Along edges with scores that heads share, ``(H, H)``, or edges weigh, ``(E, H)`` or ``(E, 1)``."""
+    batch, dtype = len(q), q.dtype
+    with torch.autocast(q.device.type, enabled=False):
+        q, k = (_to_nodes(t).to(torch.promote_types(dtype, torch.float32)) for t in (q, k))
+        p, lse = _weighted_softmax(q, k, edges, weights, mixing, batch)
+        c = p if weights is None else p * weights.unsqueeze(1)
+        c = (c if mixing is None else c @ mixing.back.T.to(c.dtype)).flatten(1)
+        mix, pull = edge_products.sums(c, k, edges), edge_products.sums(c, q, edges, transposed=True)
+    return Alignment(_from_nodes(lse, batch), _from_nodes(mix, batch).to(dtype), _from_nodes(pull, batch).to(dtype))
+
+
+def _weighted_softmax(
+    q: Tensor, k: Tensor, edges: Edges, weights: Tensor | None, mixing: Mixing | None, batch: int
+) -> tuple[Tensor, Tensor]:
+    """``P (E, B, H)`` and log-sum-exps ``(N, B H)`` of ``q, k (N, B H, Y)``."""
+    scores = edge_products.dots(q, k, edges).unflatten(1, (batch, -1))
+    if mixing is not None:
+        scores = scores @ mixing.into.to(scores.dtype)
+    if weights is not None:
+        scores = scores * weights.unsqueeze(1)
+    p, lse = edge_products.softmax(scores.flatten(1), edges)
+    return p.unflatten(1, (batch, -1)), lse
 
 
 def _to_nodes(t: Tensor) -> Tensor:
@@ -76,10 +135,14 @@ def _from_nodes(t: Tensor, batch: int) -> Tensor:
     return t.transpose(0, 1).unflatten(0, (batch, -1))
 
 
-def _scores(q: Tensor, k: Tensor, context: Context | None, include_self: bool) -> tuple[Tensor, Tensor]:
+def _scores(
+    q: Tensor, k: Tensor, context: Context | None, include_self: bool, mixing: Mixing | None
+) -> tuple[Tensor, Tensor]:
     """Scores with ``finfo.min`` where a pair is excluded, and their softmax with zeros there."""
     scores = q @ k.transpose(-2, -1)
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    if mixing is not None:
+        scores = torch.einsum("bhcd,ho->bocd", scores, mixing.into.to(scores.dtype))
     if context is not None and context.weights is not None:
         scores = scores * _over_heads(context.weights)
     allowed = _allowed(scores, context, include_self)

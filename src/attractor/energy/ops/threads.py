@@ -15,7 +15,7 @@ from torch import Tensor
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 PARTS = 8  # of the rows for each thread: hubs and leaves lie unevenly
-SMALL = 2**15  # rows and edges: about a millisecond, which more threads would take to start
+SMALL = 2**21  # numbers of rows and edges: about a millisecond, which more threads would take to start
 # Sums may be regrouped, but NaN and infinity stay what they are.
 OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
@@ -28,15 +28,16 @@ def compiled(function: Kernel) -> Kernel:
         return njit(**OPTIONS)(function)
 
 
-def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor) -> None:
+def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor, cells: int = 64) -> None:
     """Call ``kernel(indptr, *tensors, first, last)`` for ranges of rows, all with about as many rows and edges.
 
+    ``cells`` says how many numbers each of these takes, which decides whether one thread is enough.
     Threads of Python, not numba's: those abort in a forked process and cannot be entered by two threads at once.
     """
     arrays = [t.detach().numpy() for t in (indptr, *tensors)]
     nodes, threads = len(indptr) - 1, torch.get_num_threads()
     work = nodes + int(indptr[-1])
-    if threads == 1 or work < SMALL:
+    if threads == 1 or work * cells < SMALL:
         return kernel(*arrays, 0, nodes)
     shares = [work * part // (PARTS * threads) for part in range(PARTS * threads + 1)]
     bounds = [bisect_left(range(nodes), share, key=lambda v: v + int(arrays[0][v])) for share in shares]

@@ -1,0 +1,35 @@
+"""The published sets of graphs, by name."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from attractor.data.graphs.downloads import fetched
+from attractor.data.graphs.graph_set import GraphSet
+from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.joining import join
+from attractor.data.graphs.superpixels import SUPERPIXELS, superpixel_sets
+from attractor.data.graphs.tu import read_tu
+from attractor.errors import InputError
+
+BASE = "https://www.chrsmrrs.com/graphkerneldatasets/"
+TU = ("MUTAG", "PROTEINS", "NCI1", "NCI109", "ENZYMES", "DD", "Mutagenicity", "FRANKENSTEIN")
+_NAMES = {name.lower(): name for name in (*TU, *SUPERPIXELS)}
+
+
+def graph_set(name: str | PathLike[str], folder: str | PathLike[str], base_url: str | None = None) -> GraphSet:
+    """A published set, its name in any case, fetched into ``folder`` once, from ``base_url`` where its own is away.
+
+    The TU sets MUTAG, PROTEINS, NCI1, NCI109, ENZYMES, DD, Mutagenicity and FRANKENSTEIN, and the superpixels MNIST and
+    CIFAR10, whose official parts :func:`superpixel_sets` keeps apart. Another name is a path as :func:`as_graph_set`
+    reads it. Raises :class:`InputError`.
+    """
+    known = _NAMES.get(str(name).lower(), "")
+    if known in SUPERPIXELS:
+        return join(list(superpixel_sets(known, folder, base_url).values()), known)
+    if known in TU:
+        return read_tu(fetched(Path(folder).expanduser() / f"{known}.zip", base_url or BASE))
+    if not Path(name).expanduser().exists():
+        raise InputError(f"{name} is no set ({', '.join(_NAMES.values())}) and no file; check the name")
+    return as_graph_set(name)

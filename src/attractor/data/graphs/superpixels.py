@@ -1,0 +1,46 @@
+"""Images as graphs of their superpixels, in the official split."""
+
+from __future__ import annotations
+
+import io
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attractor.data.graphs.downloads import fetched, unpacked
+from attractor.data.graphs.graph_set import GraphSet
+from attractor.data.graphs.pyg_graphs import from_fields
+from attractor.data.graphs.raw import refusing
+from attractor.errors import InputError
+
+BASE = "https://data.pyg.org/datasets/benchmarking-gnns/"
+SUPERPIXELS = ("MNIST", "CIFAR10")
+PARTS = ("train", "val", "test")
+
+
+def superpixel_sets(name: str, folder: str | PathLike[str], base_url: str | None = None) -> dict[str, GraphSet]:
+    """``MNIST`` or ``CIFAR10`` as ``train``, ``val`` and ``test``, fetched into ``folder`` once.
+
+    A node has the mean colour of its superpixel and the place of its centre, 1 + 2 or 3 + 2 numbers; an edge, to one of
+    its 8 nearest, how near it is. What is kept of the archive, and when :class:`InputError` is raised: :func:`fetched`.
+    Source: Dwivedi et al. (2023), Benchmarking graph neural networks, as PyG hands it out.
+    """
+    name = name.upper()
+    if name not in SUPERPIXELS:
+        raise InputError(f"{name} is no set of superpixels; there are {' and '.join(SUPERPIXELS)}")
+    member = f"{name}_v2.pt"
+    path = fetched(Path(folder).expanduser() / f"{name}_v2.zip", base_url or BASE)
+    with refusing(path):
+        parts = torch.load(io.BytesIO(unpacked(path, member)), weights_only=True)
+        if len(parts) != len(PARTS):
+            raise InputError(
+                f"{path}, {member} has {len(parts)} parts, not {', '.join(PARTS)}; delete it to fetch again"
+            )
+        return {part: _graphs(graphs, f"{name}, {part}") for part, graphs in zip(PARTS, parts, strict=True)}
+
+
+def _graphs(graphs: list[dict[str, Any]], name: str) -> GraphSet:
+    """Colour and place side by side, as the benchmark's own nodes have them."""
+    return from_fields([{**graph, "x": torch.cat([graph["x"], graph["pos"]], dim=1)} for graph in graphs], name=name)
