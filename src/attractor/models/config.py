@@ -169,6 +169,42 @@ class NodeETConfig(Config):
         _number("dropout", self.dropout, 0, 1)
 
 
+@dataclass(frozen=True)
+class GraphETConfig(Config):
+    """Sizes of :class:`attractor.models.GraphET`, of which the first four are the data's.
+
+    ``features`` and ``positions`` of nodes, ``links`` of edges (see :class:`attractor.models.GraphBatch`), ``classes``
+    of graphs. Each of ``blocks`` takes ``steps`` steps of ``step_size``. ``activation`` is that of the memory.
+    ``eigenvectors`` of the Laplacian are read beside the positions; in training each has a random sign.
+    ``noise``: of the Langevin walk in training, 0 for none.
+    """
+
+    features: int
+    positions: int
+    links: int
+    classes: int
+    eigenvectors: int = 0
+    dim: int = 64
+    heads: int = 4
+    head_dim: int = 16
+    memories: int = 256
+    blocks: int = 4
+    steps: int = 1
+    step_size: float = 0.5
+    activation: str = "relu"
+    noise: float = 0.0
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("positions", "links", "classes", "dim", "heads", "head_dim", "memories", "blocks", "steps"):
+            _counts(name, [getattr(self, name)])
+        _counts("features", [self.features + 1])  # there may be none
+        _counts("eigenvectors", [self.eigenvectors + 1])
+        _number("step_size", self.step_size, 1e-12, math.inf)
+        _number("noise", self.noise, 0, math.inf)
+        _number("dropout", self.dropout, 0, 1)
+
+
 def _counts(name: str, values: Any) -> tuple[int, ...]:
     """A list of positive whole numbers, as JSON and YAML bring it, as a tuple."""
     if not isinstance(values, (list, tuple)) or not values:

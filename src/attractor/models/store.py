@@ -15,17 +15,19 @@ from torch import Tensor, nn
 
 from attractor.errors import InputError
 from attractor.files import read_json, replacing, write_json
-from attractor.models.config import PRESETS, Config, ImageETConfig, NodeETConfig, SelyneConfig
+from attractor.models.config import PRESETS, Config, GraphETConfig, ImageETConfig, NodeETConfig, SelyneConfig
+from attractor.models.graph_et import GraphET
 from attractor.models.image_et import ImageET
 from attractor.models.node_et import NodeET
 from attractor.models.selyne import Selyne
 
 VERSION = 1
-Model = Selyne | ImageET | NodeET
+Model = Selyne | ImageET | NodeET | GraphET
 MODELS: dict[str, tuple[type[Config], Any]] = {
     "selyne": (SelyneConfig, Selyne),
     "image-et": (ImageETConfig, ImageET),
     "node-et": (NodeETConfig, NodeET),
+    "graph-et": (GraphETConfig, GraphET),
 }
 
 

@@ -46,7 +46,7 @@ def folds(y: Tensor, count: int = 10, seed: int = 0, validation: float = 0.1) ->
             classes = int((members > 0).sum())
             raise InputError(
                 f"validation on {validation:.0%} of {len(rest)} graphs cannot have all {classes} classes; "
-                "ask for another share, or fewer folds"
+                "ask for a larger share"
             ) from None
         found.append(_fold(graphs, *parts, test))
     return found

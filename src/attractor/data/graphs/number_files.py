@@ -36,7 +36,7 @@ class NumberFiles:
         found = self._parse(file, np.float64)  # some files write 1.0
         numbers = found.long()
         if (broken := numbers != found).any():
-            raise InputError(f"{self.row(file, broken)} holds {found[broken][0].item()}, which is no whole number")
+            raise InputError(f"{self.row(file, broken)} holds {found[broken][0].item()}, no whole number; correct it")
         return numbers
 
     def counted(self, file: str, columns: int, last: int | None = None) -> Tensor:
@@ -46,7 +46,8 @@ class NumberFiles:
             raise InputError(f"{self.place}, {file} has {numbers.shape[1]} numbers a row; there must be {columns}")
         last = len(numbers) if last is None else last
         if (wrong := (numbers < 1) | (numbers > last)).any():
-            raise InputError(f"{self.row(file, wrong)} names number {int(numbers[wrong][0])}, not one from 1 to {last}")
+            value = int(numbers[wrong][0])
+            raise InputError(f"{self.row(file, wrong)} names number {value}, not one from 1 to {last}; correct it")
         return numbers.reshape(-1, columns) - 1
 
     def row(self, file: str, where: Tensor) -> str:

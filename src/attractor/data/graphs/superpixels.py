@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,19 @@ def superpixel_sets(name: str, folder: str | PathLike[str], base_url: str | None
     member = f"{name}_v2.pt"
     path = fetched(Path(folder).expanduser() / f"{name}_v2.zip", base_url or BASE)
     with refusing(path):
-        parts = torch.load(io.BytesIO(unpacked(path, member)), weights_only=True)
+        parts = _load(unpacked(path, member), f"{path}, {member}")
         if len(parts) != len(PARTS):
             raise InputError(
                 f"{path}, {member} has {len(parts)} parts, not {', '.join(PARTS)}; delete it to fetch again"
             )
         return {part: _graphs(graphs, f"{name}, {part}") for part, graphs in zip(PARTS, parts, strict=True)}
+
+
+def _load(content: bytes, name: str) -> Any:
+    try:
+        return torch.load(io.BytesIO(content), weights_only=True)
+    except pickle.UnpicklingError:  # torch's own words advise to run the code in it
+        raise InputError(f"{name} holds something else than tensors, refused; delete it to fetch it again") from None
 
 
 def _graphs(graphs: list[dict[str, Any]], name: str) -> GraphSet:

@@ -96,7 +96,9 @@ class _Set:
     def one_each(self, things: Tensor, file: str, rows: Tensor) -> Tensor:
         if len(rows) != len(things):
             other = self.file("A" if things.ndim == 2 else "graph_indicator")
-            raise InputError(f"{self.files.place}, {file} has {len(rows)} rows, but {other} has {len(things)}")
+            raise InputError(
+                f"{self.files.place}, {file} has {len(rows)} rows, but {other} has {len(things)}; fetch them again"
+            )
         return rows
 
     def check(self, graph: Tensor, ends: Tensor, y: Categories | None) -> None:
@@ -104,7 +106,9 @@ class _Set:
         across = graph[ends[:, 0]] != graph[ends[:, 1]]
         if across.any():
             one, other = (graph[ends[across][0]] + 1).tolist()
-            raise InputError(f"{self.files.row(self.file('A'), across[:, None])} joins graphs {one} and {other}")
+            raise InputError(
+                f"{self.files.row(self.file('A'), across[:, None])} joins graphs {one} and {other}; leave it out"
+            )
         nodes = graph.bincount(minlength=0 if y is None else len(y.codes))
         if (empty := (nodes == 0).nonzero()).numel():
             file = self.file("graph_indicator")

@@ -1,0 +1,41 @@
+"""What multiplies the attention score of every edge: its own features, times how its tokens agree at the start."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from attractor.energy import Edges
+from attractor.energy.ops import edge_products
+
+TAPS = 4  # the edge itself, its row, its column, the whole
+
+
+class EdgeMixing(nn.Module):
+    r"""A number ``w (E, H)`` for every edge and head, constant while the tokens move::
+
+        w_CBh = (L_CB . a_h) (1 + k_h . [c_CB, mean_B c_CB, mean_C c_CB, mean c])      c_CB = x_C . x_B / D
+
+    ``L (E, C)`` are the features of the edges, ``x (T, D)`` the first tokens; means are over the edges of a token, or
+    of its graph. Where the published code lays a 3 x 3 convolution over the matrix of all c, whose neighbours are
+    those by number, this takes the means that do not change when nodes are relabelled. Starts at ``w = 1``.
+    Source: Hartford et al. 2018, Deep Models of Interactions Across Sets, section 3, for the exchangeable layer.
+    """
+
+    def __init__(self, links: int, kinds: int, heads: int):
+        super().__init__()
+        self.a = nn.Parameter(torch.cat([torch.ones(kinds, heads), torch.zeros(links - kinds, heads)]))
+        self.k = nn.Parameter(torch.zeros(TAPS, heads))
+
+    def forward(self, links: Tensor, x: Tensor, edges: Edges, graph: Tensor) -> Tensor:
+        """``w (E, H)``; ``graph (T,)`` numbers the graph of every token."""
+        c = edge_products.dots(x.unsqueeze(1), x.unsqueeze(1), edges) / x.shape[1]  # (E, 1)
+        rows, columns = edges.targets(), edges.indices.long()
+        taps = [c, *(_mean_over(c, groups) for groups in (rows, columns, graph[rows]))]
+        return (links @ self.a) * (1 + torch.cat(taps, dim=1) @ self.k)
+
+
+def _mean_over(c: Tensor, groups: Tensor) -> Tensor:
+    """For every edge the mean over all edges of its group, ``(E, 1)``."""
+    sizes = torch.bincount(groups).unsqueeze(1)
+    return (c.new_zeros(len(sizes), 1).index_add(0, groups, c) / sizes.clamp(min=1))[groups]
