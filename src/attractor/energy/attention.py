@@ -74,8 +74,7 @@ class EnergyAttention(Energy):
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
-        plain = self.M is None and context is not None and context.weights is None
-        if plain and context.edges and not torch.is_grad_enabled():
+        if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
             return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
         return self._force(g, self._align(g, context))
 
@@ -102,6 +101,9 @@ class EnergyAttention(Energy):
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
         q, k = self.queries_keys(g, context)
         return align(q, k, **self._surroundings(g, context))
+
+    def _is_plain(self, context: Context) -> bool:
+        return self.M is None and context.weights is None
 
     def _surroundings(self, g: Tensor, context: Context | None) -> dict[str, Any]:
         """Who sees whom and how well, by a mask or along edges, and how heads share it."""

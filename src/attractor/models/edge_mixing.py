@@ -31,11 +31,11 @@ class EdgeMixing(nn.Module):
         """``w (E, H)``; ``graph (T,)`` numbers the graph of every token."""
         c = edge_products.dots(x.unsqueeze(1), x.unsqueeze(1), edges) / x.shape[1]  # (E, 1)
         rows, columns = edges.targets(), edges.indices.long()
-        taps = [c, *(_mean_over(c, groups) for groups in (rows, columns, graph[rows]))]
+        taps = [c, *(_mean_over(c, groups, len(x)) for groups in (rows, columns, graph[rows]))]
         return (links @ self.a) * (1 + torch.cat(taps, dim=1) @ self.k)
 
 
-def _mean_over(c: Tensor, groups: Tensor) -> Tensor:
-    """For every edge the mean over all edges of its group, ``(E, 1)``."""
-    sizes = torch.bincount(groups).unsqueeze(1)
-    return (c.new_zeros(len(sizes), 1).index_add(0, groups, c) / sizes.clamp(min=1))[groups]
+def _mean_over(c: Tensor, groups: Tensor, count: int) -> Tensor:
+    """For every edge the mean over all edges of its group, ``(E, 1)``; groups are numbered below ``count``."""
+    sizes = groups.new_zeros(count, 1).index_add(0, groups, torch.ones_like(groups).unsqueeze(1))
+    return (c.new_zeros(count, 1).index_add(0, groups, c) / sizes.clamp(min=1))[groups]

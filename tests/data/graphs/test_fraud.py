@@ -2,11 +2,7 @@
 
 import hashlib
 import io
-import threading
 import zipfile
-from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from unittest import mock
 
@@ -14,13 +10,12 @@ import dgl_writer
 import mat_writer
 import numpy as np
 import pytest
+from local_server import NOWHERE, serving
 from scipy.io import savemat
 
-from attractor.data.graphs import fraud
+from attractor.data.graphs import downloads
 from attractor.data.graphs.fraud import fraud_graph
 from attractor.errors import InputError
-
-NOWHERE = "http://127.0.0.1:9/"  # the port where nothing listens
 
 
 def archive(path: Path, member: str, arrays: dict[str, object]) -> Path:
@@ -30,41 +25,6 @@ def archive(path: Path, member: str, arrays: dict[str, object]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(member, file.getvalue())
     return path
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """The files of a folder."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class Broken(BaseHTTPRequestHandler):
-    """Half of what was promised, then nothing."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1000")
-        self.end_headers()
-        self.wfile.write(b"PK" * 250)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address it is served at."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    yield from ((folder, url) for url in serving(partial(Quiet, directory=str(folder))))
-
-
-def serving(handler) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def refused(name: str, folder: Path, url: str, *said: str) -> None:
@@ -110,7 +70,7 @@ def test_a_file_that_has_changed_is_refused(served, tmp_path: Path) -> None:
 
 def test_what_fails_on_the_way_leaves_nothing(served, tmp_path: Path) -> None:
     folder, url = served
-    for broken in serving(Broken):
+    with serving(None) as broken:
         refused("yelp", tmp_path / "sets", broken, broken, "by hand", str(tmp_path / "sets"))
     refused("yelp", tmp_path / "sets", url, "404", "by hand")
     refused("yelp", tmp_path / "sets", NOWHERE, "cannot be fetched", "by hand")
@@ -131,7 +91,7 @@ def test_archives_that_are_damaged_or_hold_something_else(tmp_path: Path) -> Non
 
 def test_archives_that_would_fill_the_memory(tmp_path: Path) -> None:
     archive(tmp_path / "FraudYelp.zip", "YelpChi.mat", mat_writer.yelp(20))
-    with mock.patch.object(fraud, "LIMIT", 1000):
+    with mock.patch.object(downloads, "LIMIT", 1000):
         refused("yelp", tmp_path, NOWHERE, "YelpChi.mat", "refused")
 
 

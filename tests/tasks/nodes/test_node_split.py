@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attractor.errors import InputError
-from attractor.tasks.nodes.split import node_numbers, resolve_split
+from attractor.tasks.nodes.split import numbers_of, resolve_split
 
 
 @given(st.integers(4, 60), st.integers(6, 200), st.integers(0, 40), st.integers(0, 9))
@@ -41,7 +41,7 @@ def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_nodes():
     "nodes", [[4, 1], np.array([4, 1, 1]), torch.tensor([1, 4]), [False, True, False, False, True]]
 )
 def test_nodes_are_named_by_number_or_mask(nodes):
-    assert node_numbers("train", nodes, 5).tolist() == [1, 4]
+    assert numbers_of("train", nodes, 5).tolist() == [1, 4]
 
 
 def test_one_anomaly_cannot_be_on_both_sides():
@@ -52,9 +52,9 @@ def test_one_anomaly_cannot_be_on_both_sides():
 @pytest.mark.parametrize("nodes", ["all", ["a"], [[1], [1, 2]], {1, 2}, slice(3)])
 def test_what_names_no_nodes_is_refused(nodes):
     with pytest.raises(InputError, match="train must be bool"):
-        node_numbers("train", nodes, 5)
+        numbers_of("train", nodes, 5)
 
 
 def test_a_mask_of_whole_numbers_is_not_taken_for_nodes_0_and_1():
     with pytest.raises(InputError, match="give it as bool"):
-        node_numbers("train", np.array([0, 1, 1, 0, 1]), 5)
+        numbers_of("train", np.array([0, 1, 1, 0, 1]), 5)

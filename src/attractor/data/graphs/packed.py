@@ -135,8 +135,11 @@ def _with_readers(graphs: GraphSet, x: Tensor, positions: Tensor, vectors: Tenso
     ptr = graphs.ptr + torch.arange(count + 1)
     source = edges[0, order]
     edge_ptr = torch.searchsorted(edges[1, order], ptr)
+    x, positions, vectors = (t.new_zeros(total, t.shape[1]).index_copy(0, node, t) for t in (x, positions, vectors))
     return PackedGraphs(
-        *(x_.new_zeros(total, x_.shape[1]).index_copy(0, node, x_) for x_ in (x, positions, vectors)),
+        x,
+        positions,
+        vectors,
         degrees=torch.bincount(edges[1], minlength=total),
         neighbours=source - ptr[:-1].repeat_interleave(edge_ptr.diff()),
         links=links[order],

@@ -99,9 +99,7 @@ def attention_map(
     return _scores(q, k, context, include_self, mixing)[1]
 
 
-def _along_weighted(
-    q: Tensor, k: Tensor, edges: Edges, weights: Tensor | None, mixing: Mixing | None
-) -> Alignment:
+def _along_weighted(q: Tensor, k: Tensor, edges: Edges, weights: Tensor | None, mixing: Mixing | None) -> Alignment:
     """Along edges with scores that heads share, ``(H, H)``, or edges weigh, ``(E, H)`` or ``(E, 1)``."""
     batch, dtype = len(q), q.dtype
     with torch.autocast(q.device.type, enabled=False):

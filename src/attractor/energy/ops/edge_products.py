@@ -77,7 +77,9 @@ def dots(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
 def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor:
     """``sum_u c_vu x_u`` over whom v sees, ``(E, H), (N, H, Y) -> (N, H, Y)``; transposed over those who see v."""
     if torch.compiler.is_exporting():
-        return _torch_sums(c[edges.order], x, *edges.transposed.arrays) if transposed else _torch_sums(c, x, *edges.arrays)
+        return (
+            _torch_sums(c[edges.order], x, *edges.transposed.arrays) if transposed else _torch_sums(c, x, *edges.arrays)
+        )
     return _Sums.apply(c.contiguous(), x.contiguous(), edges, transposed)
 
 

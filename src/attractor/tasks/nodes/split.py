@@ -26,9 +26,9 @@ def resolve_split(nodes: int, labels: Tensor | None, train: Any, validation: Any
     known = (y >= 0).nonzero().flatten()
     if len(known) < SMALLEST:
         raise InputError(f"{len(known)} nodes to learn from are too few; give {SMALLEST} or more")
-    held_out = None if validation is None else node_numbers("validation", validation, nodes)
+    held_out = None if validation is None else numbers_of("validation", validation, nodes)
     if train is not None:
-        fitting = node_numbers("train", train, nodes)
+        fitting = numbers_of("train", train, nodes)
     else:
         fitting = known if held_out is None else _without(known, held_out)
     _check("train", fitting, labels)
@@ -40,24 +40,25 @@ def resolve_split(nodes: int, labels: Tensor | None, train: Any, validation: Any
     return Split(fitting, held_out, _without(known, torch.cat([fitting, held_out])))
 
 
-def node_numbers(name: str, nodes: Any, count: int) -> Tensor:
-    """A mask ``(count,)`` or numbers of nodes as ascending numbers; raises :class:`InputError` naming it."""
+def numbers_of(name: str, some: Any, count: int, thing: str = "node") -> Tensor:
+    """A mask ``(count,)`` or numbers of things as ascending numbers; raises :class:`InputError` naming it."""
     try:
-        given = torch.as_tensor(nodes).cpu()
+        given = torch.as_tensor(some).cpu()
     except (TypeError, ValueError, RuntimeError):  # torch, of text, sets and rows of different lengths
-        raise InputError(f"{name} must be bool ({count},) or numbers of nodes, not {nodes!r:.80}") from None
+        raise InputError(f"{name} must be bool ({count},) or numbers of {thing}s, not {some!r:.80}") from None
     if given.dtype == torch.bool:
         if given.shape != (count,):
-            raise InputError(f"{name} is a mask of shape {tuple(given.shape)}; give one of ({count},), one a node")
+            raise InputError(f"{name} is a mask of shape {tuple(given.shape)}; give one of ({count},), one a {thing}")
         return given.nonzero().flatten()
     if given.ndim != 1 or (given.numel() and (given.is_floating_point() or given.is_complex())):
-        raise InputError(f"{name} must be bool ({count},) or numbers of nodes, not {given.dtype} {tuple(given.shape)}")
+        kind = f"{given.dtype} {tuple(given.shape)}"
+        raise InputError(f"{name} must be bool ({count},) or numbers of {thing}s, not {kind}")
     numbers = given.long().unique()
     if len(given) == count > 2 and not ((numbers < 0) | (numbers > 1)).any():
-        raise InputError(f"{name} is 0 or 1 for every node; give it as bool, for numbers name nodes")
+        raise InputError(f"{name} is 0 or 1 for every {thing}; give it as bool, for numbers name {thing}s")
     if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < count:
         wrong = int(numbers[0] if numbers[0] < 0 else numbers[-1])
-        raise InputError(f"{name} names node {wrong}, but nodes are numbered 0 to {count - 1}")
+        raise InputError(f"{name} names {thing} {wrong}, but {thing}s are numbered 0 to {count - 1}")
     return numbers
 
 

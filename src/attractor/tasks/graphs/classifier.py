@@ -1,0 +1,198 @@
+"""Classes of whole graphs: Energy Transformers on their edges, from molecules to proteins."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from torch import Tensor
+
+from attractor.console import stderr
+from attractor.data.graphs.graph_set import Categories
+from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.packed import Encoder, PackedGraphs
+from attractor.errors import InputError
+from attractor.models import GraphET, GraphETConfig
+from attractor.tasks.graphs.fitting import make_schedule, train_member
+from attractor.tasks.graphs.saved import load_classifier, save_classifier
+from attractor.tasks.graphs.split import resolve_split
+from attractor.training.graphs import Graphs, batches
+from attractor.training.loop import History
+
+
+class GraphClassifier(ClassifierMixin, BaseEstimator):
+    """Tells the class of whole graphs by Energy Transformers on their edges, with a reader that sees all nodes.
+
+    Graphs are whatever :func:`attractor.data.graphs.graph_sets.as_graph_set` reads: TU archives and folders, PyG
+    datasets, lists of NetworkX graphs, a :class:`GraphSet`. Labels and attributes of nodes and of edges are used where
+    there are any. Graphs may be of any size; what a fit or a prediction costs is the nodes and edges that there are.
+
+    ``dim``, ``blocks``: width of the tokens and energies in a row. ``epochs``, ``lr`` (its peak), ``batch_size``: of
+    training. ``members``: networks, started independently, whose probabilities are averaged. ``walks``: steps of the
+    random walks that tell nodes and edges apart. ``eigenvectors``: of the Laplacian, as published, in place of none;
+    with any, the answer depends on how nodes are numbered. ``seed``: of the held-out graphs and of training.
+
+    Nothing happens before :meth:`fit`. Fitted attributes: ``classes_`` (as the graphs name them), ``members_``,
+    ``encoder_`` (labels and attributes that the networks know), ``split_`` (numbers of the graphs that train and
+    validate), ``history_`` (a row an epoch and member; not saved).
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int = 64,
+        blocks: int = 4,
+        epochs: int = 100,
+        lr: float = 2e-3,
+        batch_size: int = 64,
+        members: int = 1,
+        walks: int = 8,
+        eigenvectors: int = 0,
+        seed: int = 0,
+    ):
+        self.dim = dim
+        self.blocks = blocks
+        self.epochs = epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.members = members
+        self.walks = walks
+        self.eigenvectors = eigenvectors
+        self.seed = seed
+
+    # --- fitting -----------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        graphs: Any,
+        y: Any = None,
+        *,
+        train: Any = None,
+        validation: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> GraphClassifier:
+        """Learn the classes ``y (G,)``, by default the graphs' own.
+
+        ``train``, ``validation``: bool ``(G,)`` or numbers of graphs; without ``validation`` a tenth, stratified, of
+        those that train is held out for it. Validation chooses the epoch; where nothing validates it is the last.
+        ``checkpoint`` is a folder in which training is checkpointed and from which ``resume`` continues. Raises
+        :class:`InputError` on what cannot be learned from.
+        """
+        self._check_settings()
+        graphs = as_graph_set(graphs, y)
+        if graphs.y is None:
+            raise InputError(f"{graphs.name} has no classes; give them as y")
+        self.split_ = resolve_split(graphs.y.codes, len(graphs), train, validation, self.seed)
+        self.classes_ = _occurring(graphs.y, self.split_.train)
+        codes = graphs.y.among(self.classes_)
+        stderr.print(
+            f"{len(self.split_.train)} graphs for training, {len(self.split_.validation)} for validation, "
+            f"{len(self.classes_)} classes; seed {self.seed}"
+        )
+        self.encoder_ = Encoder.of(graphs[self.split_.train], self.walks, self.eigenvectors)
+        packed = self.encoder_.encode(graphs)
+        folder = None if checkpoint is None else Path(checkpoint).expanduser()
+        self.members_, self.history_ = self._train(packed, codes, folder, resume)
+        return self
+
+    def _check_settings(self) -> None:
+        """Refuse what cannot work before any work is done."""
+        for name, least in [("epochs", 1), ("batch_size", 1), ("members", 1), ("walks", 0), ("eigenvectors", 0)]:
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise InputError(f"{name} is {value!r}; give a whole number of {least} or more")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
+        if not isinstance(self.lr, (int, float)) or not 0 < self.lr < float("inf"):
+            raise InputError(f"lr is {self.lr!r}; give a number above 0")
+        self._config(Encoder((), (), 0, 0, self.walks, self.eigenvectors), 2)
+
+    def _config(self, encoder: Encoder, classes: int) -> GraphETConfig:
+        return GraphETConfig(
+            encoder.features,
+            encoder.positions,
+            encoder.links,
+            classes,
+            eigenvectors=encoder.eigenvectors,
+            dim=self.dim,
+            memories=4 * self.dim,
+            blocks=self.blocks,
+        )
+
+    def _train(
+        self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
+    ) -> tuple[list[GraphET], History]:
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, _device())
+        config = self._config(self.encoder_, len(self.classes_))
+        members, history = [], []
+        for number in range(self.members):
+            schedule = make_schedule(self.epochs, self.lr, self.batch_size, 1000 * self.seed + number)
+            folder = checkpoint and checkpoint / f"member-{number}"
+            begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
+            member, rows = train_member(graphs, y, config, schedule, folder, begun)
+            members.append(member)
+            history += [{"member": number, **row} for row in rows]
+        return members, history
+
+    # --- predicting --------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict_proba(self, graphs: Any) -> NDArray[np.float64]:
+        """The probability of every class, in the order of ``classes_``, ``(G, C)``."""
+        self._check_fitted()
+        packed = self.encoder_.encode(as_graph_set(graphs))
+        parts = []
+        for batch in batches(packed, torch.arange(len(packed)), _device()):
+            p = [member(batch).double().softmax(dim=1) for member in self.members_]
+            parts.append(torch.stack(p).mean(dim=0).cpu())
+        found = torch.cat(parts)
+        if not found.isfinite().all():
+            raise InputError("some probabilities are not numbers; the classifier is broken: fit again")
+        return found.numpy()
+
+    def predict(self, graphs: Any) -> NDArray[Any]:
+        """The most probable class of every graph, as ``classes_`` names it, ``(G,)``."""
+        return np.asarray(self.classes_)[self.predict_proba(graphs).argmax(axis=1)]
+
+    def score(self, graphs: Any, y: Any = None) -> float:
+        """Accuracy on graphs whose class is known, by ``y (G,)`` or by the graphs' own."""
+        graphs = as_graph_set(graphs, y)
+        known = torch.zeros(0) if graphs.y is None else graphs.y.codes >= 0
+        if graphs.y is None or not known.any():
+            raise InputError(f"{graphs.name} has no classes to compare with; give them as y")
+        right = graphs.y.among(self._fitted_classes()).numpy() == self.predict_proba(graphs).argmax(axis=1)
+        return float(right[known.numpy()].mean())
+
+    def _fitted_classes(self) -> tuple[Any, ...]:
+        self._check_fitted()
+        return self.classes_
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "members_"):
+            raise InputError("this GraphClassifier is not fitted; call fit with graphs, or load a saved one")
+
+    # --- saving ------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
+        self._check_fitted()
+        return save_classifier(self, Path(folder).expanduser())
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
+        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
+        return load_classifier(cls, Path(folder).expanduser())
+
+
+def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:
+    return tuple(y.values[code] for code in y.codes[graphs].unique().tolist())
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,42 @@
+"""A server on this machine in place of those that hand out the published sets."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+NOWHERE = "http://127.0.0.1:9/"  # the port where nothing listens
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """The files of a folder."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Broken(BaseHTTPRequestHandler):
+    """Half of what was promised, then nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"PK" * 250)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(folder: Path | None) -> Iterator[str]:
+    """The address at which the files of a folder can be had; without one, a server that breaks off."""
+    handler = partial(Quiet, directory=str(folder)) if folder else Broken
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
