@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.dynamics.fixed import Fixed
-from attractor.energy import Context, EnergyAttention, EnergyLayerNorm, EnergySum, HopfieldMemory
+from attractor.energy import Context, EnergyAttention, HopfieldMemory
 from attractor.models.config import GraphETConfig
 from attractor.models.edge_mixing import EdgeMixing
+from attractor.models.energy_block import EnergyBlock
 from attractor.models.graph_batch import KINDS, GraphBatch
 from attractor.models.standardize import Standardize
 
@@ -42,7 +43,7 @@ class GraphET(nn.Module):
         self.reader = nn.Parameter(torch.randn(dim))
         self.mixing = EdgeMixing(config.links, KINDS, config.heads)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(_block(config) for _ in range(config.blocks))
         self.head = nn.Sequential(
             nn.LayerNorm(2 * dim),
             nn.Dropout(config.dropout),
@@ -51,6 +52,11 @@ class GraphET(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(dim, config.classes),
         )
+
+    @property
+    def descents(self) -> list[EnergyBlock]:
+        """The blocks in their order."""
+        return [cast(EnergyBlock, block) for block in self.blocks]
 
     def fit_scales(self, batch: GraphBatch) -> None:
         """Take the means and deviations of what is known of nodes and edges from these graphs."""
@@ -86,7 +92,7 @@ class GraphET(nn.Module):
             rule = Fixed(noise=config.noise)
         x = self.tokens(batch)
         x, traces = descend_blocks(
-            [(cast(_Block, block).energy, cast(_Block, block).norm) for block in self.blocks],
+            [(block.energy, block.norm) for block in self.descents],
             x.unsqueeze(0),
             steps=config.steps,
             step_size=config.step_size,
@@ -94,7 +100,7 @@ class GraphET(nn.Module):
             trace=trace,
             context=self.context(batch, x),
         )
-        return cast(_Block, self.blocks[-1]).norm(x).squeeze(0), traces
+        return self.descents[-1].norm(x).squeeze(0), traces
 
     def context(self, batch: GraphBatch, x: Tensor) -> Context:
         """Who sees whom and with what weight, for the first tokens ``x (T, D)``."""
@@ -114,10 +120,6 @@ class GraphET(nn.Module):
         return batch.eigenvectors * signs[batch.graph]
 
 
-class _Block(nn.Module):
-    def __init__(self, config: GraphETConfig):
-        super().__init__()
-        self.norm = EnergyLayerNorm(config.dim)
-        attention = EnergyAttention(config.dim, config.heads, config.head_dim, learn_beta=True, mix_heads=True)
-        memory = HopfieldMemory(config.dim, config.memories, activation=config.activation)
-        self.energy = EnergySum([attention, memory])
+def _block(config: GraphETConfig) -> EnergyBlock:
+    attention = EnergyAttention(config.dim, config.heads, config.head_dim, learn_beta=True, mix_heads=True)
+    return EnergyBlock(config.dim, attention, HopfieldMemory(config.dim, config.memories, activation=config.activation))

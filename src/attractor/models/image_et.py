@@ -10,43 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, cos, nn, sin
 
 from attractor.dynamics import Rule, Trace, descend_blocks
-from attractor.energy import Context, EnergyAttention, EnergyLayerNorm, HopfieldMemory
+from attractor.energy import Context, EnergyAttention, HopfieldMemory
 from attractor.energy.base import at_least_float32
 from attractor.errors import InputError
 from attractor.models.config import ImageETConfig
+from attractor.models.energy_block import EnergyBlock
 from attractor.models.patches import patchify, unpatchify
 from attractor.models.pixels import ImageModel
 
 INIT_STD = 0.02
 AMPLITUDE, SLOWEST = 2.0, 20.0  # of the position waves: larger than a patch's own token; patches a radian
-
-
-class EnergyBlock(nn.Module):
-    """One energy, attention plus memory, read through one norm; the network is its descent."""
-
-    def __init__(self, config: ImageETConfig):
-        super().__init__()
-        self.norm = EnergyLayerNorm(config.dim)
-        attention = EnergyAttention(
-            config.dim,
-            config.heads,
-            config.head_dim,
-            beta=config.beta,
-            bias=config.attention_bias,
-            include_self=config.include_self,
-        )
-        memory = HopfieldMemory(config.dim, config.memories, activation=config.activation, bias=config.memory_bias)
-        self.energy = attention + memory
-
-    @property
-    def attention(self) -> EnergyAttention:
-        """The first of the two energies."""
-        return cast(EnergyAttention, self.energy.terms[0])
-
-    @property
-    def memory(self) -> HopfieldMemory:
-        """The second."""
-        return cast(HopfieldMemory, self.energy.terms[1])
 
 
 def plane_waves(grid: tuple[int, int], dim: int) -> Tensor:
@@ -82,7 +55,7 @@ class ImageET(ImageModel):
         self.cls_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
         self.mask_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
         self.positions = nn.Parameter(plane_waves(config.grid, config.dim))
-        self.blocks = nn.ModuleList(EnergyBlock(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(_block(config) for _ in range(config.blocks))
         self.readout = nn.LayerNorm(config.dim, eps=config.readout_eps) if config.readout == "layer" else None
         self.decoder = nn.Linear(config.dim, pixels)
 
@@ -163,3 +136,16 @@ class ImageET(ImageModel):
         """The images with their hidden patches filled in and every other pixel as given, ``(B, C, H, W)``."""
         patches = torch.where(hidden.unsqueeze(-1), self(images, hidden).float(), patchify(images, self.config.patch))
         return unpatchify(patches, self.grid(images), self.config.patch)
+
+
+def _block(config: ImageETConfig) -> EnergyBlock:
+    attention = EnergyAttention(
+        config.dim,
+        config.heads,
+        config.head_dim,
+        beta=config.beta,
+        bias=config.attention_bias,
+        include_self=config.include_self,
+    )
+    memory = HopfieldMemory(config.dim, config.memories, activation=config.activation, bias=config.memory_bias)
+    return EnergyBlock(config.dim, attention, memory)

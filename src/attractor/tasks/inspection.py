@@ -11,7 +11,7 @@ import torch
 from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
 from attractor.files import read_json
 from attractor.models import ImageET, NodeET, Selyne
-from attractor.models.image_et import EnergyBlock
+from attractor.models.energy_block import EnergyBlock
 from attractor.models.store import Model, find_model
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
