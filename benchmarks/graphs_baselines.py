@@ -1,8 +1,8 @@
 """What our graph classifier is compared with: GIN and GCN of PyTorch Geometric, a random forest on plain statistics.
 
 Each method is a function of graphs, a fold, a seed, the epochs and one of its settings to what predicts, and the epoch
-that it kept. What predicts takes numbers of graphs and gives the probability of every class, ``(n, C)``. A network
-keeps the epoch that is best on the graphs that validate.
+that every network of it kept, which is the best on the graphs that validate. What predicts takes numbers of graphs and
+gives the probability of every class, ``(n, C)``.
 """
 
 from __future__ import annotations
@@ -73,21 +73,22 @@ class GIN(nn.Module):
 
 
 class GCN(nn.Module):
-    """Four layers, then mean and maximum over the nodes. Source: Kipf and Welling (2017)."""
+    """Four layers, then mean, maximum and sum over the nodes. Source: Kipf and Welling (2017)."""
 
     def __init__(self, graphs: GraphSet, classes: int):
         super().__init__()
         inputs = [graphs.x.shape[1], *[WIDTH] * (GCN_LAYERS - 1)]
         self.layers = nn.ModuleList(GCNLayer(width, WIDTH, normalize=False) for width in inputs)
         self.norms = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in inputs)
-        self.head = head(2 * WIDTH, classes)
+        self.head = head(3 * WIDTH, classes)
 
     def forward(self, graphs: GraphSet) -> Tensor:
         """Logits ``(G, C)``."""
         x, s, graph = graphs.x, gcn_norm(adjacency(graphs))[0], graph_of_node(graphs)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = norm(layer(x, s)).relu()
-        return self.head(torch.cat([global_mean_pool(x, graph, len(graphs)), global_max_pool(x, graph)], dim=1))
+        pools = (global_mean_pool, global_max_pool, global_add_pool)
+        return self.head(torch.cat([pool(x, graph, len(graphs)) for pool in pools], dim=1))
 
 
 def head(width: int, classes: int) -> nn.Module:
@@ -105,7 +106,7 @@ def network(
     *,
     lr: float,
     **settings: Any,
-) -> tuple[Predict, int]:
+) -> tuple[Predict, list[int]]:
     """Adam, its rate falling to 0 by a cosine; kept is the epoch of best validation accuracy, then of least loss."""
     torch.manual_seed(seed)
     graphs, y, classes = numeric(graphs, fold.train), graphs.y.codes, len(graphs.y.values)
@@ -125,7 +126,7 @@ def network(
         if found > best:
             best, kept, weights = found, epoch, copy.deepcopy(model.state_dict())
     model.load_state_dict(weights)
-    return partial(probabilities, model, graphs), kept
+    return partial(probabilities, model, graphs), [kept]
 
 
 @torch.inference_mode()
@@ -138,7 +139,7 @@ def probabilities(model: nn.Module, graphs: GraphSet, numbers: Tensor) -> Tensor
 def quality(p: Tensor, y: Tensor) -> tuple[float, float]:
     """The share of graphs whose class is the most probable, and the mean log-probability of the class."""
     right = p.argmax(dim=1) == y
-    return float(right.float().mean()), float(p.gather(1, y.unsqueeze(1)).clamp(min=1e-6).log().mean())
+    return float(right.double().mean()), float(p.gather(1, y.unsqueeze(1)).clamp(min=1e-6).log().mean())
 
 
 def numeric(graphs: GraphSet, train: Tensor) -> GraphSet:
@@ -161,12 +162,12 @@ def adjacency(graphs: GraphSet) -> Tensor:
     return to_torch_csr_tensor(graphs.edge_index, size=(len(graphs.x), len(graphs.x)))
 
 
-def forest(graphs: GraphSet, fold: Fold, seed: int, epochs: int, **settings: Any) -> tuple[Predict, None]:
+def forest(graphs: GraphSet, fold: Fold, seed: int, epochs: int, **settings: Any) -> tuple[Predict, list[int]]:
     """Random forest on plain statistics; it has no epochs."""
     x = statistics(graphs)
     trees = RandomForestClassifier(TREES, random_state=seed, **settings)
     trees.fit(x[fold.train], graphs.y.codes[fold.train])
-    return lambda numbers: torch.from_numpy(trees.predict_proba(x[numbers])), None
+    return lambda numbers: torch.from_numpy(trees.predict_proba(x[numbers])), []
 
 
 BASELINES = {

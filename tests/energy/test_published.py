@@ -148,17 +148,16 @@ def test_torch_image_descent(golden, case: str, precision: str) -> None:
 
 
 def mixed_heads(own: dict[str, Tensor]) -> EnergyAttention:
-    """Published heads are mixed, ``S_o = sum_h Hw_ho beta_h q_h . k_h``: one product of heads H times as wide."""
-    heads, betas = len(own["betas"]), own["betas"]
-
-    def wide(w: Tensor, scale: Tensor) -> Tensor:
-        """``(H, Y, ...)`` to ``(H, H Y, ...)``: head o holds every head h times ``scale (o, h)``."""
-        return torch.stack([torch.cat([s * head for s, head in zip(row, w, strict=True)]) for row in scale])
-
-    mix, as_it_is = (own["Hw"] * betas[:, None] / betas).T, torch.ones(heads, heads, dtype=betas.dtype)
-    sides = [(own.get(f"{kind}q"), own.get(f"{kind}k")) for kind in ("W", "B")]
-    (wq, wk), (bq, bk) = [(q if q is None else wide(q, mix), k if k is None else wide(k, as_it_is)) for q, k in sides]
-    return attention_of(wq, wk, bq, bk, betas)
+    """Published heads are mixed by ``Hw_ho beta_h q_h . k_h``, ours by ``beta_o M_ho q_h . k_h``."""
+    (heads, head_dim, dim), betas = own["Wq"].shape, own["betas"]
+    weights = {"W": torch.stack([own["Wq"], own["Wk"]]), "beta": betas.reshape(-1, 1, 1)}
+    weights["M"] = own["Hw"] * betas.unsqueeze(1) / betas
+    if "Bq" in own:
+        weights["bias"] = torch.stack([own["Bq"], own["Bk"]])
+    settings = {"learn_beta": True, "mix_heads": True, "include_self": True, "bias": "Bq" in own}
+    energy = EnergyAttention(dim, heads, head_dim, **settings).to(betas.dtype)
+    energy.load_state_dict(weights)
+    return energy
 
 
 def graph_block(arrays: Arrays, i: int, dtype: torch.dtype) -> tuple[EnergyLayerNorm, EnergyAttention, HopfieldMemory]:

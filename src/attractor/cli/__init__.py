@@ -10,7 +10,7 @@ import sys
 import typer
 
 from attractor import __version__
-from attractor.cli import convert, demo, detect, inpaint, inspect, nodes, pretrain
+from attractor.cli import convert, demo, detect, graphs, inpaint, inspect, nodes, pretrain
 from attractor.console import stderr
 from attractor.errors import InputError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(detect.app, name="detect")
 app.add_typer(inpaint.app, name="inpaint")
 app.add_typer(nodes.app, name="nodes")
+app.add_typer(graphs.app, name="graphs")
 app.command()(demo.demo)
 app.command()(pretrain.pretrain)
 app.command()(inspect.inspect)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv as csv_module
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 import typer
 
-from attractor.cli.graphs import DATA, GRAPH, find_graph
+from attractor.cli.fits import resumable
+from attractor.cli.node_graphs import DATA, GRAPH, find_graph
 from attractor.cli.nodes_explain import explain
 from attractor.cli.output import print_json
-from attractor.errors import InputError
-from attractor.files import replacing, require_writable
+from attractor.files import replacing
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd nodes of a graph, from labels or from the graph alone.")
 app.command()(explain)
@@ -47,15 +46,10 @@ def fit(
     detector = NodeAnomalyDetector(
         epochs=epochs, members=members, relations=relations, false_alarm_rate=false_alarm_rate, seed=seed
     )
-    require_writable(output)
-    begun = sorted(output.glob("member-*/checkpoint.pt"))
-    if begun and not resume:
-        raise InputError(f"{begun[0]} is of an interrupted fit; add --resume to go on, or remove it")
-    found = find_graph(graph, data)
-    detector.fit(found, [-1] * found.nodes if unlabelled else None, checkpoint=output, resume=resume)
-    detector.save(output)
-    for number in range(members):
-        shutil.rmtree(output / f"member-{number}")
+    with resumable(output, resume):
+        found = find_graph(graph, data)
+        detector.fit(found, [-1] * found.nodes if unlabelled else None, checkpoint=output, resume=resume)
+        detector.save(output)
     rate = detector.calibrator_.achievable_rate
     rule = f"at most {rate:.2%} of normal nodes" if _by_rate(detector) else "highest macro-F1 on validation nodes"
     print(f"{output}: flags scores above {detector.threshold_:.6g} ({rule})")

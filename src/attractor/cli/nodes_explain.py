@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attractor.cli.graphs import DATA, GRAPH, find_graph
+from attractor.cli.node_graphs import DATA, GRAPH, find_graph
 from attractor.cli.output import print_json
 from attractor.console import stderr
 from attractor.files import require_writable

@@ -72,6 +72,10 @@ class EnergyAttention(Energy):
         """``-sum_h 1/beta_h logsumexp_B S_CB`` of every token C, ``(B, N, D) -> (B, N)``."""
         return self._per_token(self._align(g, context))
 
+    def per_head(self, g: Tensor, context: Context | None = None) -> Tensor:
+        """``-1/beta_h logsumexp_B S_CB`` of every token C and head, ``(B, N, D) -> (B, H, N)``."""
+        return self._per_head(self._align(g, context))
+
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
         if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
@@ -116,8 +120,11 @@ class EnergyAttention(Energy):
         edges = context.relation(self.relation, g.shape[1])
         return {"edges": edges, "weights": context.relation_weights(self.relation), "mixing": mixing}
 
+    def _per_head(self, aligned: Alignment) -> Tensor:
+        return -(aligned.lse.unsqueeze(-1) / self.beta).squeeze(-1)
+
     def _per_token(self, aligned: Alignment) -> Tensor:
-        return -(aligned.lse.unsqueeze(-1) / self.beta).sum(dim=(1, 3))
+        return self._per_head(aligned).sum(dim=1)
 
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
         pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)

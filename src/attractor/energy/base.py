@@ -49,7 +49,7 @@ class Context:
 
     def _check_edge_weights(self, weights: Tensor) -> None:
         count = sum(edges.count for edges in self.edges)
-        if weights.ndim != 2 or len(weights) != count:
+        if weights.ndim != 2 or weights.shape[0] != count:
             raise InputError(f"weights of {count} edges must be (E, H) or (E, 1), not {_what(weights)}")
 
     def rows(self, index: Tensor) -> Context:

@@ -39,12 +39,12 @@ class Edges:
     @property
     def nodes(self) -> int:
         """How many tokens there are."""
-        return len(self.indptr) - 1
+        return self.indptr.shape[0] - 1
 
     @property
     def count(self) -> int:
         """How many (target, source) pairs there are, both directions and self-loops counted."""
-        return len(self.indices)
+        return self.indices.shape[0]  # which an export keeps free, as it does not what len returns
 
     @property
     def arrays(self) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ class EdgeMixing(nn.Module):
         """``w (E, H)``; ``graph (T,)`` numbers the graph of every token."""
         c = edge_products.dots(x.unsqueeze(1), x.unsqueeze(1), edges) / x.shape[1]  # (E, 1)
         rows, columns = edges.targets(), edges.indices.long()
-        taps = [c, *(_mean_over(c, groups, len(x)) for groups in (rows, columns, graph[rows]))]
+        taps = [c, *(_mean_over(c, groups, x.shape[0]) for groups in (rows, columns, graph[rows]))]
         return (links @ self.a) * (1 + torch.cat(taps, dim=1) @ self.k)
 
 

@@ -39,16 +39,16 @@ class GraphBatch:
     @cached_property
     def graph(self) -> Tensor:
         """The graph of every token, int64 ``(T,)``."""
-        return torch.repeat_interleave(self.ptr.diff(), output_size=len(self.x))
+        return torch.repeat_interleave(self.ptr.diff(), output_size=self.x.shape[0])
 
     @cached_property
     def is_node(self) -> Tensor:
         """Which tokens are nodes, bool ``(T,)``."""
-        return torch.ones(len(self.x), dtype=torch.bool, device=self.x.device).index_fill(0, self.readers, False)
+        return torch.ones(self.x.shape[0], dtype=torch.bool, device=self.x.device).index_fill(0, self.readers, False)
 
     def mean_over_nodes(self, v: Tensor) -> Tensor:
         """The mean over the nodes of every graph, ``(T, D) -> (G, D)``."""
-        total = v.new_zeros(len(self.ptr) - 1, v.shape[1]).index_add(0, self.graph, v * self.is_node.unsqueeze(1))
+        total = v.new_zeros(self.ptr.shape[0] - 1, v.shape[1]).index_add(0, self.graph, v * self.is_node.unsqueeze(1))
         return total / (self.ptr.diff() - 1).unsqueeze(1)
 
     def to(self, device: torch.device | str) -> GraphBatch:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.dynamics.fixed import Fixed
 from attractor.energy import Context, EnergyAttention, HopfieldMemory
+from attractor.errors import InputError
 from attractor.models.config import GraphETConfig
 from attractor.models.edge_mixing import EdgeMixing
 from attractor.models.energy_block import EnergyBlock
@@ -26,8 +27,8 @@ class GraphET(nn.Module):
 
     Whom a token sees is a mask, nothing is padded, and nothing depends on how nodes are numbered or on the other
     graphs of a batch; only ``eigenvectors`` bring the former back. Takes a :class:`GraphBatch` of G graphs and gives
-    logits ``(G, classes)``. The cost is that of the nodes and edges there are. Raises :class:`InputError` on graphs with
-    features of another number.
+    logits ``(G, classes)``. The cost is that of the nodes and edges there are. Raises :class:`InputError` on graphs
+    with another number of features, positions, eigenvectors or links.
     Source: Energy Transformer (Hoover et al. 2023), section 5; the published network, with the flaws that ours is
     without, is :class:`attractor.models.published_graphs.PublishedGraphNet`.
     """
@@ -88,6 +89,7 @@ class GraphET(nn.Module):
     ) -> tuple[Tensor, list[Trace]]:
         """``g_T (T, D)`` and, when asked for, the trace of every block's descent."""
         config = self.config
+        self._check(batch)
         if self.training and config.noise and rule == "fixed":
             rule = Fixed(noise=config.noise)
         x = self.tokens(batch)
@@ -106,6 +108,18 @@ class GraphET(nn.Module):
         """Who sees whom and with what weight, for the first tokens ``x (T, D)``."""
         weights = self.mixing(self._links(batch), x, batch.edges, batch.graph)
         return Context(edges=(batch.edges,), weights=weights)
+
+    def _check(self, batch: GraphBatch) -> None:
+        for what, found, wanted in [
+            ("features", batch.x, self.config.features),
+            ("positions", batch.positions, self.config.positions),
+            ("eigenvectors", batch.eigenvectors, self.config.eigenvectors),
+            ("links", batch.links, self.config.links),
+        ]:
+            if found.shape[1] != wanted:
+                raise InputError(
+                    f"graphs have {found.shape[1]} {what}, not {wanted}; encode them as those the model was made for"
+                )
 
     def _links(self, batch: GraphBatch) -> Tensor:
         known = self.standardize_links(batch.links) * (batch.links[:, :1] > 0)

@@ -7,7 +7,8 @@ product that came out as exactly 0, so that a bias makes everybody see everybody
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -18,9 +19,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from attractor.dynamics import Trace, descend_blocks
 from attractor.dynamics.fixed import Fixed
-from attractor.energy import Context, Energy, EnergyAttention, EnergyLayerNorm, EnergySum, HopfieldMemory
+from attractor.energy import Context, EnergyAttention, HopfieldMemory
 from attractor.errors import InputError
 from attractor.models.config import GraphETConfig
+from attractor.models.energy_block import EnergyBlock
 from attractor.models.store import load_weights
 
 
@@ -54,8 +56,7 @@ class PublishedGraphNet(nn.Module):
         self.cls_token = nn.Parameter(torch.randn(1, dim))
         same: Any = {"padding": "same", "dilation": dilation, "bias": False}
         self.conv = nn.Conv2d(1, heads, kernel, **same) if kernel else None
-        self.norms = nn.ModuleList(EnergyLayerNorm(dim) for _ in range(config.blocks))
-        self.energies = nn.ModuleList(_energy(config, attention_bias, memory_bias) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(_block(config, attention_bias, memory_bias) for _ in range(config.blocks))
 
     def forward(
         self, x: Tensor, adjacency: Tensor, positions: Tensor, generator: torch.Generator | None = None
@@ -76,7 +77,7 @@ class PublishedGraphNet(nn.Module):
         config, tokens = self.config, self.tokens(x, positions)
         weights = self.weights(tokens, adjacency)
         return descend_blocks(
-            cast("Iterator[tuple[Energy, nn.Module]]", zip(self.energies, self.norms, strict=True)),
+            [(cast(EnergyBlock, block).energy, cast(EnergyBlock, block).norm) for block in self.blocks],
             tokens,
             steps=config.steps,
             step_size=config.step_size,
@@ -96,12 +97,13 @@ class PublishedGraphNet(nn.Module):
         return projected if self.conv is None else projected * self.conv((tokens @ tokens.mT).unsqueeze(1))
 
 
-def _energy(config: GraphETConfig, attention_bias: bool, memory_bias: bool) -> Energy:
-    dim, heads, width, memories = config.dim, config.heads, config.head_dim, config.memories
+def _block(config: GraphETConfig, attention_bias: bool, memory_bias: bool) -> EnergyBlock:
+    dim, memories = config.dim, config.memories
     settings = {"learn_beta": True, "mix_heads": True, "include_self": True, "bias": attention_bias}
-    beta = memories**0.5  # of the softmax memory
+    attention = EnergyAttention(dim, config.heads, config.head_dim, **settings)
+    beta = math.sqrt(memories)  # of a softmax, as published
     memory = HopfieldMemory(dim, memories, activation=config.activation, beta=beta, bias=memory_bias)
-    return EnergySum([EnergyAttention(dim, heads, width, **settings), memory])
+    return EnergyBlock(dim, attention, memory)
 
 
 def published_batch(graphs: Sequence[tuple[Tensor, Tensor]], positions: int = 15) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,7 +146,7 @@ def from_published(
     missing, unknown or of another size than the rest.
     """
     own = converted({name: torch.tensor(array) for name, array in arrays.items()})
-    _, heads, head_dim, dim = own["energies.0.terms.0.W"].shape
+    _, heads, head_dim, dim = own["blocks.0.energy.terms.0.W"].shape
     kernel = own["conv.weight"].shape[2] if "conv.weight" in own else None
     config = GraphETConfig(
         features=own["encoder.weight"].shape[1],
@@ -154,14 +156,16 @@ def from_published(
         dim=dim,
         heads=heads,
         head_dim=head_dim,
-        memories=len(own["energies.0.terms.1.xi"]),
+        memories=len(own["blocks.0.energy.terms.1.xi"]),
         blocks=sum(name.endswith(".gamma") for name in own),
         steps=steps,
         step_size=step_size,
         activation=activation,
         noise=noise,
     )
-    biases = {f"{name}_bias": f"energies.0.terms.{i}.bias" in own for i, name in enumerate(("attention", "memory"))}
+    biases = {
+        f"{name}_bias": f"blocks.0.energy.terms.{i}.bias" in own for i, name in enumerate(("attention", "memory"))
+    }
     net = PublishedGraphNet(config, kernel=kernel, dilation=dilation, **biases)
     load_weights(net, own, "the published parameters")
     return net.eval()
@@ -178,10 +182,10 @@ def converted(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if "conv/kernel" in left:
             own["conv.weight"] = left.pop("conv/kernel").permute(3, 2, 0, 1)
         for i in range(max(1, blocks)):
-            own |= {f"norms.{i}.gamma": left.pop(f"encode_norm_{i}/gamma").reshape(())}
-            own |= {f"norms.{i}.delta": left.pop(f"encode_norm_{i}/bias")}
-            own |= _attention(left, f"encode_block_{i}/attn/", f"energies.{i}.terms.0.")
-            own |= _memory(left, f"encode_block_{i}/chn/proj/", f"energies.{i}.terms.1.")
+            own |= {f"blocks.{i}.norm.gamma": left.pop(f"encode_norm_{i}/gamma").reshape(())}
+            own |= {f"blocks.{i}.norm.delta": left.pop(f"encode_norm_{i}/bias")}
+            own |= _attention(left, f"encode_block_{i}/attn/", f"blocks.{i}.energy.terms.0.")
+            own |= _memory(left, f"encode_block_{i}/chn/proj/", f"blocks.{i}.energy.terms.1.")
     except KeyError as missing:
         raise InputError(
             f"a published graph network has {missing}, which is not among the {len(weights)} given"

@@ -3,7 +3,7 @@
 from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
 from attractor.tasks.detection.evaluate import evaluate
 from attractor.tasks.detection.evaluation import Evaluation, Example
-from attractor.tasks.graphs import GraphClassifier
+from attractor.tasks.graphs import GraphClassifier, evaluate_graphs
 from attractor.tasks.inpainting.inpainter import Inpainter
 from attractor.tasks.nodes import NodeAnomalyDetector, evaluate_nodes
 
@@ -16,5 +16,6 @@ __all__ = [
     "Inpainter",
     "NodeAnomalyDetector",
     "evaluate",
+    "evaluate_graphs",
     "evaluate_nodes",
 ]

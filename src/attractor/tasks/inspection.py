@@ -8,13 +8,16 @@ from typing import Any
 
 import torch
 
+from attractor.data.graphs.folds import Fold
+from attractor.data.graphs.splits import Split
 from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
 from attractor.files import read_json
-from attractor.models import ImageET, NodeET, Selyne
+from attractor.models import GraphET, ImageET, NodeET, Selyne
 from attractor.models.energy_block import EnergyBlock
 from attractor.models.store import Model, find_model
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
+from attractor.tasks.graphs.classifier import GraphClassifier
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 
@@ -23,32 +26,47 @@ def describe(folder: Path) -> dict[str, Any]:
     config = folder / "config.json"
     found = read_json(config) if config.exists() else None
     values: dict[str, Any] = found if isinstance(found, dict) else {}
-    task = values.get("task")
-    if task == "AnomalyDetector":
-        detector = AnomalyDetector.load(folder)
-        return {**_detector(detector, values["detector"]), **_model(detector.scorer_.model)}
-    if task == "NodeAnomalyDetector":
-        nodes = NodeAnomalyDetector.load(folder)
-        return {**_nodes(nodes, values["detector"]), **_model(nodes.members_[0])}
-    return _model(find_model(str(folder)))
+    task = TASKS.get(str(values.get("task")))
+    return task(folder, values) if task else _model(find_model(str(folder)))
 
 
-def _detector(detector: AnomalyDetector, settings: dict[str, Any]) -> dict[str, Any]:
+def _images(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    detector = AnomalyDetector.load(folder)
     calibration = {name: {"images": len(c.scores), **_decision(c)} for name, c in detector.calibrators_.items()}
-    return {"detector": settings, "split": detector.split_, "calibration": calibration}
+    parts = {"detector": values["detector"], "split": detector.split_, "calibration": calibration}
+    return {**parts, **_model(detector.scorer_.model)}
 
 
-def _nodes(detector: NodeAnomalyDetector, settings: dict[str, Any]) -> dict[str, Any]:
+def _nodes(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Its first network stands for all: they differ in nothing but where they started."""
+    detector = NodeAnomalyDetector.load(folder)
     return {
-        "detector": settings,
+        "detector": values["detector"],
         "supervised": detector.supervised_,
         "features": detector.features_,
         "relations": ", ".join(detector.relations_),
-        "split": {name: len(nodes) for name, nodes in vars(detector.split_).items()},
+        "split": _sizes(detector.split_),
         "threshold": detector.threshold_,
         "calibration": {"nodes": len(detector.calibrator_.scores), **_decision(detector.calibrator_)},
+        **_model(detector.members_[0]),
     }
+
+
+def _graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    classifier = GraphClassifier.load(folder)
+    return {
+        "classifier": values["classifier"],
+        "classes": list(classifier.classes_),
+        "split": _sizes(classifier.split_),
+        **_model(classifier.members_[0]),
+    }
+
+
+TASKS = {"AnomalyDetector": _images, "NodeAnomalyDetector": _nodes, "GraphClassifier": _graphs}
+
+
+def _sizes(split: Split | Fold) -> dict[str, int]:
+    return {name: len(numbers) for name, numbers in vars(split).items()}
 
 
 def _decision(calibrator: ConformalCalibrator) -> dict[str, float]:
@@ -65,10 +83,10 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _energies(model: ImageET | NodeET) -> dict[str, Any]:
+def _energies(model: ImageET | NodeET | GraphET) -> dict[str, Any]:
     """Norm, heads and memory of every descent: what its energy is made of; one attention for each relation."""
     norms, rows, memories = [], [], []
-    descents: Sequence[EnergyBlock | NodeET] = model.descents if isinstance(model, ImageET) else [model]
+    descents: Sequence[EnergyBlock | NodeET] = [model] if isinstance(model, NodeET) else model.descents
     for number, block in enumerate(descents):
         gamma, delta = block.norm.gamma, block.norm.delta
         norms.append({"block": number, "gamma": float(gamma), "|delta|": float(delta.norm())})

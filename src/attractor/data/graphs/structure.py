@@ -38,6 +38,8 @@ def eigenvectors(graphs: GraphSet, count: int) -> Tensor:
     Signs, and bases where eigenvalues are equal, are as chance has it: they change when nodes are relabelled.
     Source: Dwivedi and Bresson 2021, A Generalization of Transformer Networks to Graphs, section 2.
     """
+    if not count:
+        return torch.zeros(len(graphs.x), 0)
     return torch.from_numpy(np.concatenate([_eigenvectors(n, index, count) for n, index in _each(graphs)]))
 
 
@@ -82,7 +84,8 @@ def _eigenvectors(n: int, index: bytes, count: int) -> NDArray[np.float32]:
     if n <= DENSE or wanted == n:
         vectors = eigh(np.eye(n) - adjacency.toarray(), subset_by_index=(0, wanted - 1))[1]
     else:
-        values, vectors = eigsh(adjacency, k=wanted, which="LA", v0=np.ones(n))
+        start = np.random.default_rng(0).uniform(size=n)  # ones are an eigenvector of a regular graph: no start at all
+        values, vectors = eigsh(adjacency + eye_array(n), k=wanted, which="LA", v0=start)  # nor is one that becomes 0
         vectors = vectors[:, (-values).argsort()]
     kept = np.zeros((n, count), dtype=np.float32)
     kept[:, : wanted - 1] = vectors[:, 1:]

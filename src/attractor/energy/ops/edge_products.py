@@ -84,7 +84,7 @@ def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor
 
 
 def softmax(s: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
-    """``P (E, H)``, the softmax of scores over whom v sees, and their log-sum-exps ``(N, H)``, 0 where v sees nobody."""
+    """``P (E, H)``, the softmax of scores over whom v sees, and log-sum-exps ``(N, H)``, 0 where v sees nobody."""
     if torch.compiler.is_exporting():
         return _torch_softmax(s, edges.indptr)
     return _Softmax.apply(s.contiguous(), edges)
@@ -121,7 +121,7 @@ def _torch_sums(c: Tensor, x: Tensor, indptr: Tensor, indices: Tensor) -> Tensor
 
 def _torch_softmax(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
     rows, lonely = _rows(indptr, s), indptr.diff().eq(0).unsqueeze(-1)
-    index, empty = rows.unsqueeze(-1).expand_as(s), s.new_zeros(len(indptr) - 1, s.shape[1])
+    index, empty = rows.unsqueeze(-1).expand_as(s), s.new_zeros(indptr.shape[0] - 1, s.shape[1])
     highest = empty.scatter_reduce(0, index, s.detach(), "amax", include_self=False)
     p = (s - highest[rows]).exp()
     total = empty.index_add(0, rows, p)
@@ -134,7 +134,7 @@ torch.library.impl("attractor::edge_softmax", "CompositeExplicitAutograd")(_torc
 
 
 def _rows(indptr: Tensor, edges: Tensor) -> Tensor:
-    return torch.repeat_interleave(indptr.diff(), output_size=len(edges))
+    return torch.repeat_interleave(indptr.diff(), output_size=edges.shape[0])
 
 
 @torch.library.register_fake("attractor::edge_dots")

@@ -32,10 +32,11 @@ def evaluate_nodes(graph: Any, train_fraction: float, seeds: Iterable[int], **se
         scores = detector.decision_function(graph)[split.test]
         runs.append(node_metrics(graph.y[split.test], scores, detector.threshold_))
         sizes = {name: len(nodes) for name, nodes in vars(split).items()}
-    figures = {name: _spread([run[name] for run in runs]) for name in runs[0]}
+    figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
     return {**figures, "train_fraction": train_fraction, "seeds": seeds, "nodes": sizes}
 
 
-def _spread(values: list[float]) -> dict[str, Any]:
+def spread(values: list[float]) -> dict[str, Any]:
+    """``mean``, ``std`` of the sample (0 of one value) and the ``values``."""
     std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(np.mean(values)), "std": std, "values": values}

@@ -3,6 +3,10 @@
 import zipfile
 from pathlib import Path
 
+import torch
+
+from attractor.data.graphs.graph_set import GraphSet
+
 TOY = {  # a triangle with a tail, and a path of three
     "A": "1, 2\n2, 1\n2, 3\n3, 2\n1, 3\n3, 1\n3, 4\n4, 3\n5, 6\n6, 5\n6, 7\n7, 6\n",
     "graph_indicator": "1\n1\n1\n1\n2\n2\n2\n",
@@ -29,3 +33,17 @@ def archive(path: Path, texts: dict[str, str], name: str = "TOY") -> Path:
         for what, text in texts.items():
             packed.writestr(f"{name}/{name}_{what}.txt", text)
     return path
+
+
+def texts(graphs: GraphSet) -> dict[str, str]:
+    """A set with classes in that layout; edge labels and attributes are left out."""
+    graph = torch.arange(len(graphs)).repeat_interleave(graphs.sizes) + 1
+    labels = [[label.values[code] for code in label.codes.tolist()] for label in graphs.node_labels]
+    columns = {
+        "A": (graphs.edge_index.T + 1).tolist(),
+        "graph_indicator": graph.unsqueeze(1).tolist(),
+        "graph_labels": [[graphs.y.values[code]] for code in graphs.y.codes.tolist()],
+        "node_labels": list(zip(*labels, strict=True)),
+        "node_attributes": graphs.x.tolist(),
+    }
+    return {what: "".join(", ".join(map(str, row)) + "\n" for row in rows) for what, rows in columns.items() if rows}
