@@ -6,7 +6,7 @@ from attractor.data.graphs.graph_set import Categories, GraphSet
 
 
 def rings_and_paths(count: int = 40, seed: int = 0) -> GraphSet:
-    """By turns a ring, of class 1, and a path, of class -1, of 4 to 9 nodes whose labels and attributes mean nothing."""
+    """By turns a ring, of class 1, and a path, of class -1, of 4 to 9 nodes all else of which means nothing."""
     generator = torch.Generator().manual_seed(seed)
     sizes = torch.randint(4, 10, (count,), generator=generator)
     starts = sizes.cumsum(0) - sizes

@@ -10,14 +10,34 @@ from attractor.errors import InputError
 if TYPE_CHECKING:
     from attractor.dynamics import descend
     from attractor.energy import GloebaAttention
-    from attractor.models import ImageET, ImageETConfig, NodeET, NodeETConfig, Selyne, SelyneConfig
+    from attractor.models import (
+        GraphET,
+        GraphETConfig,
+        ImageET,
+        ImageETConfig,
+        NodeET,
+        NodeETConfig,
+        Selyne,
+        SelyneConfig,
+    )
     from attractor.models.store import load_model, pretrained, save_model
-    from attractor.tasks import AnomalyDetector, Inpainter, NodeAnomalyDetector, evaluate
+    from attractor.tasks import (
+        AnomalyDetector,
+        GraphAnomalyDetector,
+        GraphClassifier,
+        Inpainter,
+        NodeAnomalyDetector,
+        evaluate,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "AnomalyDetector",
     "GloebaAttention",
+    "GraphAnomalyDetector",
+    "GraphClassifier",
+    "GraphET",
+    "GraphETConfig",
     "ImageET",
     "ImageETConfig",
     "Inpainter",
@@ -37,6 +57,10 @@ __all__ = [
 _HOMES = {
     "AnomalyDetector": "attractor.tasks",
     "GloebaAttention": "attractor.energy",
+    "GraphAnomalyDetector": "attractor.tasks",
+    "GraphClassifier": "attractor.tasks",
+    "GraphET": "attractor.models",
+    "GraphETConfig": "attractor.models",
     "ImageET": "attractor.models",
     "ImageETConfig": "attractor.models",
     "Inpainter": "attractor.tasks",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from commands import run
 from test_detect_command import one_line
 
@@ -14,14 +13,7 @@ from attractor.data.graphs.generated import power_law_graph
 from attractor.tasks import NodeAnomalyDetector
 
 GRAPH = power_law_graph(200, 500, 4, anomalies=0.2, seed=1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # in steps this small threads only wait for each other
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

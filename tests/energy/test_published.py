@@ -1,7 +1,7 @@
 """The published energies, forces and descents, by the golden arrays, each quirk behind its own switch.
 
 ``include_self``: all three published codes count a token's score with itself. ``Context.weights``: an attention mask,
-or a graph, multiplies the scores. Mixed heads: a matrix over the heads is wider heads of our own. The published
+or a graph, multiplies the scores. Mixed heads: ``mix_heads``. The published
 Lagrangian of all tokens under one root is read by nothing that is published, so it is a line of a test here.
 """
 

@@ -9,6 +9,7 @@ import typer
 
 from attractor.cli.fits import resumable
 from attractor.cli.graph_sets import GRAPHS, find_graphs
+from attractor.cli.graphs_explain import explain
 from attractor.cli.node_graphs import DATA
 from attractor.cli.output import print_json
 from attractor.errors import InputError
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from attractor.data.graphs.graph_set import GraphSet
 
 app = typer.Typer(no_args_is_help=True, help="Tell the class of whole graphs, or find the odd ones.")
+app.command()(explain)
 
 CLASSES = ("graph", "class", "probability")
 ANOMALIES = ("graph", "score", "p_value", "anomalous")
 Row = dict[str, Any]
 
-EPOCHS = typer.Option(100, min=1, help="Epochs of training.")
 MEMBERS = typer.Option(1, min=1, help="Networks that answer together.")
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
@@ -33,17 +34,19 @@ def fit(
     graphs: str = GRAPHS,
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write what is fitted to.", show_default=False),
     normal: str | None = typer.Option(None, help="Learn this class alone, to find the odd ones among others."),
-    epochs: int = EPOCHS,
+    epochs: int | None = typer.Option(
+        None, min=1, help="Epochs of training, by default 100, or with --normal as many as suit the number of graphs."
+    ),
     members: int = MEMBERS,
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the held-out graphs and of training."),
     data: Path | None = DATA,
     resume: bool = typer.Option(False, help="Go on with an interrupted fit."),
 ) -> None:
     """Learn the classes of graphs, some of them held out to choose the epoch; or with --normal what is normal."""
-    from attractor import tasks
+    from attractor.tasks import GraphAnomalyDetector, GraphClassifier
 
-    kind = tasks.GraphClassifier if normal is None else tasks.GraphAnomalyDetector
-    model = kind(epochs=epochs, members=members, seed=seed)
+    kind: Any = GraphClassifier if normal is None else GraphAnomalyDetector
+    model = kind(members=members, seed=seed, **({} if epochs is None else {"epochs": epochs}))
     with resumable(output, resume):
         found = find_graphs(graphs, data)
         model.fit(found if normal is None else _of_class(found, normal), checkpoint=output, resume=resume)
@@ -91,11 +94,12 @@ def score(
 
 def _load(folder: Path) -> Any:
     """The classifier or detector, whichever the folder says it is."""
-    from attractor import tasks
+    from attractor.tasks import GraphAnomalyDetector, GraphClassifier
+    from attractor.tasks.graphs.saved import DETECTOR
 
     config = read_json(folder / "config.json")
-    odd = isinstance(config, dict) and config.get("task") == "GraphAnomalyDetector"
-    return (tasks.GraphAnomalyDetector if odd else tasks.GraphClassifier).load(folder)
+    odd = isinstance(config, dict) and config.get("task") == DETECTOR
+    return (GraphAnomalyDetector if odd else GraphClassifier).load(folder)
 
 
 def _class_rows(classifier: Any, graphs: GraphSet) -> list[Row]:
@@ -129,7 +133,7 @@ def evaluate(
     graphs: str = GRAPHS,
     folds: int = typer.Option(10, min=2, help="Folds of the cross-validation."),
     first: int | None = typer.Option(None, min=1, help="Run only so many of the folds."),
-    epochs: int = EPOCHS,
+    epochs: int = typer.Option(100, min=1, help="Epochs of training."),
     members: int = MEMBERS,
     protocol: str = typer.Option("held-out", help="held-out; or published, which scores graphs it trained on."),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the folds and of training."),
@@ -146,6 +150,6 @@ def evaluate(
     if as_json:
         print_json(result)
         return
-    accuracy, done = result["accuracy"], result["folds_done"]
+    accuracy, run = result["accuracy"], f"{result['folds_done']} of {folds} folds"
     print(result["protocol"])
-    print(f"accuracy {accuracy['mean']:.4f} ± {accuracy['std']:.4f}, mean and standard deviation of {done} of {folds} folds")
+    print(f"accuracy {accuracy['mean']:.4f} ± {accuracy['std']:.4f}, mean and standard deviation of {run}")

@@ -59,13 +59,12 @@ class EnergyAttention(Energy):
         self.M = nn.Parameter(torch.eye(heads)) if mix_heads else None
 
     def queries_keys(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
-        """``beta q`` and ``k``, both ``(B, H, N, Y)``: one product with the stacked weights; ``q`` of mixed heads."""
+        """``beta q`` and ``k``, both ``(B, H, N, Y)``; ``q`` of mixed heads."""
         g = real_tokens(g, self.W.shape[-1], context)
         if context is not None:
             context.check_pairs(g.shape[0], self.heads, g.shape[1])
-        bias = None if self.bias is None else self.bias.flatten()
-        q, k = F.linear(g, self.W.flatten(0, 2), bias).chunk(2, dim=-1)
-        q, k = split_heads(q, self.heads), split_heads(k, self.heads)
+        biases = (None, None) if self.bias is None else self.bias.flatten(1)
+        q, k = (split_heads(F.linear(g, w, b), self.heads) for w, b in zip(self.W.flatten(1, 2), biases, strict=True))
         return (q if self.M is not None else (q * self.beta).to(q.dtype)), k
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
@@ -128,8 +127,9 @@ class EnergyAttention(Energy):
 
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
         pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)
-        both = torch.cat([merge_heads(aligned.mix), merge_heads(pull)], dim=-1)
-        return F.linear(both, self.W.flatten(0, 2).T).to(g.dtype)
+        wq, wk = self.W.flatten(1, 2)
+        force = F.linear(merge_heads(aligned.mix), wq.T).to(g.dtype)
+        return force + F.linear(merge_heads(pull), wk.T)
 
     def _force_by_head(self, g: Tensor, edges: Edges) -> Tensor:
         """The same, of a graph that may be large: one head at a time, and beta folded into the weights."""

@@ -142,8 +142,8 @@ def from_published(
 ) -> PublishedGraphNet:
     """The network of published parameters, named by their paths, as in ``encode_block_0/attn/Wq``.
 
-    Sizes are those of the arrays; what no parameter tells is given. Raises :class:`InputError` on a parameter that is
-    missing, unknown or of another size than the rest.
+    Sizes and precision are those of the arrays; what no parameter tells is given. Raises :class:`InputError` on a
+    parameter that is missing, unknown or of another size than the rest.
     """
     own = converted({name: torch.tensor(array) for name, array in arrays.items()})
     _, heads, head_dim, dim = own["blocks.0.energy.terms.0.W"].shape
@@ -163,10 +163,11 @@ def from_published(
         activation=activation,
         noise=noise,
     )
-    biases = {
-        f"{name}_bias": f"blocks.0.energy.terms.{i}.bias" in own for i, name in enumerate(("attention", "memory"))
-    }
-    net = PublishedGraphNet(config, kernel=kernel, dilation=dilation, **biases)
+    attention_bias, memory_bias = (f"blocks.0.energy.terms.{i}.bias" in own for i in range(2))
+    net = PublishedGraphNet(
+        config, kernel=kernel, dilation=dilation, attention_bias=attention_bias, memory_bias=memory_bias
+    )
+    net.to(own["cls_token"].dtype)
     load_weights(net, own, "the published parameters")
     return net.eval()
 

@@ -3,7 +3,7 @@
 from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
 from attractor.tasks.detection.evaluate import evaluate
 from attractor.tasks.detection.evaluation import Evaluation, Example
-from attractor.tasks.graphs import GraphClassifier, evaluate_graphs
+from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier, evaluate_graphs
 from attractor.tasks.inpainting.inpainter import Inpainter
 from attractor.tasks.nodes import NodeAnomalyDetector, evaluate_nodes
 
@@ -11,6 +11,7 @@ __all__ = [
     "AnomalyDetector",
     "Evaluation",
     "Example",
+    "GraphAnomalyDetector",
     "GraphClassifier",
     "ImageScores",
     "Inpainter",

@@ -17,7 +17,7 @@ from attractor.models.energy_block import EnergyBlock
 from attractor.models.store import Model, find_model
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
-from attractor.tasks.graphs.classifier import GraphClassifier
+from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 
@@ -62,7 +62,22 @@ def _graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-TASKS = {"AnomalyDetector": _images, "NodeAnomalyDetector": _nodes, "GraphClassifier": _graphs}
+def _odd_graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    detector = GraphAnomalyDetector.load(folder)
+    return {
+        "detector": values["detector"],
+        "split": _sizes(detector.split_),
+        "calibration": {"graphs": len(detector.calibrator_.scores), **_decision(detector.calibrator_)},
+        **_model(detector.members_[0]),
+    }
+
+
+TASKS = {
+    "AnomalyDetector": _images,
+    "NodeAnomalyDetector": _nodes,
+    "GraphClassifier": _graphs,
+    "GraphAnomalyDetector": _odd_graphs,
+}
 
 
 def _sizes(split: Split | Fold) -> dict[str, int]:

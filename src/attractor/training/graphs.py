@@ -1,4 +1,4 @@
-"""Training on whole graphs: on their classes, or on nodes whose features were hidden."""
+"""Training on whole graphs: on their classes, and what any training on graphs shares."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from attractor.models.store import fingerprint
 from attractor.training.loop import Objective
 
 LABEL_SMOOTHING = 0.05
+AVERAGE = 0.99  # of the weights is kept a step by their mean, once there have been enough
 VALIDATION_TOKENS = 2**15  # of the graphs that are looked at together
 
 
@@ -33,24 +34,45 @@ class Graphs:
 
 
 class GraphObjective(Objective):
-    """What both trainings share: the graphs, the model, and the best weights so far by the validation figure."""
+    """What trainings share: the graphs, the model, a mean of its weights, and the best so far or the last of that.
 
+    With few graphs the weights of one step are a matter of its batch, and so is the choice of an epoch by them: what
+    is validated and kept is their running, exponential mean. Source: Polyak and Juditsky 1992.
+    """
+
+    mean: GraphET
     best: GraphET
     best_figure: Tensor
+    steps: Tensor
 
     def __init__(self, graphs: Graphs, model: GraphET, *labels: Tensor):
         super().__init__()
         self.graphs, self.model, self.examples = graphs, model, len(graphs.train)
         data = [graphs.packed.x, graphs.packed.neighbours, graphs.train, graphs.validation, *labels]
         self.settings = {"network": model.config.to_dict(), "data": fingerprint(data)}
-        self.best = copy.deepcopy(model).requires_grad_(False)  # a part of the module, hence of its checkpoints
+        self.mean = copy.deepcopy(model).requires_grad_(False)  # parts of the module, hence of its checkpoints
+        self.best = copy.deepcopy(self.mean)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_buffer("best_figure", torch.tensor(-torch.inf, dtype=torch.float64))
 
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Move the mean towards the weights."""
+        self.steps += 1
+        kept = min(AVERAGE, (1 + int(self.steps)) / (10 + int(self.steps)))
+        for mean, weight in zip(self.mean.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(weight, 1 - kept)
+
     def remember(self, figure: float) -> None:
-        """Keep the weights if the figure is the highest so far."""
+        """Keep the mean if the figure is the highest so far."""
         if figure > self.best_figure:
             self.best_figure.fill_(figure)
-            self.best.load_state_dict(self.model.state_dict())
+            self.best.load_state_dict(self.mean.state_dict())
+
+    def validate(self) -> dict[str, float]:
+        """Nothing chooses: keep the mean as it is now."""
+        self.best.load_state_dict(self.mean.state_dict())
+        return {}
 
 
 class GraphLabels(GraphObjective):
@@ -75,10 +97,9 @@ class GraphLabels(GraphObjective):
         """Accuracy and cross-entropy of the validation graphs; the former chooses, and between equals the latter."""
         graphs = self.graphs
         if not self.score:
-            self.best.load_state_dict(self.model.state_dict())
-            return {}
+            return super().validate()
         logits = torch.cat(
-            [self.model(part).float().cpu() for part in batches(graphs.packed, graphs.validation, graphs.device)]
+            [self.mean(part).float().cpu() for part in batches(graphs.packed, graphs.validation, graphs.device)]
         )
         y = self.y[graphs.validation]
         accuracy = float((logits.argmax(dim=1) == y).double().mean())

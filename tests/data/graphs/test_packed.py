@@ -31,8 +31,9 @@ def test_columns_are_labels_attributes_and_where_nodes_are() -> None:
     nodes, between = batch.is_node, batch.links[:, NODE_NODE] > 0
     one_hot = [label.codes.unsqueeze(1) == torch.arange(3) for label in (*graphs.node_labels, *graphs.edge_labels)]
     assert torch.equal(batch.x[nodes], torch.cat([one_hot[0].float(), graphs.x], dim=1))
-    degree = torch.bincount(graphs.edge_index[1], minlength=sum(SIZES)).float()
-    torch.testing.assert_close(batch.positions[nodes], torch.cat([at_nodes, degree.log1p().unsqueeze(1)], dim=1))
+    degree = torch.bincount(graphs.edge_index[1], minlength=sum(SIZES)).float().log1p()
+    size = graphs.sizes.repeat_interleave(graphs.sizes).float().log()
+    torch.testing.assert_close(batch.positions[nodes], torch.cat([at_nodes, torch.stack([degree, size], dim=1)], dim=1))
     bonds = torch.cat([one_hot[1].float(), graphs.edge_attr, along_edges], dim=1)
     torch.testing.assert_close(batch.links[between][:, KINDS:], bonds)
     for known in (batch.x, batch.positions, batch.eigenvectors):
@@ -44,7 +45,7 @@ def test_the_encoder_knows_how_many_columns_there_are() -> None:
     graphs = random_graphs(SIZES)
     encoder, batch = Encoder.of(graphs, walks=3, eigenvectors=2), whole(graphs)
     found = (batch.x.shape[1], batch.positions.shape[1], batch.links.shape[1], batch.eigenvectors.shape[1])
-    assert found == (encoder.features, encoder.positions, encoder.links, 2) == (5, 4, KINDS + 7, 2)
+    assert found == (encoder.features, encoder.positions, encoder.links, 2) == (5, 5, KINDS + 7, 2)
 
 
 def test_readers_see_all_nodes_of_their_graph_and_edges_say_who_is_who() -> None:

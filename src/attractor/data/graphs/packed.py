@@ -31,11 +31,11 @@ class Encoder:
     edge_values: tuple[tuple[Value, ...], ...]
     attributes: int
     edge_attributes: int
-    walks: int = 8
+    walks: int = 16
     eigenvectors: int = 0
 
     @classmethod
-    def of(cls, graphs: GraphSet, walks: int = 8, eigenvectors: int = 0) -> Encoder:
+    def of(cls, graphs: GraphSet, walks: int = 16, eigenvectors: int = 0) -> Encoder:
         """For graphs that are labelled as these are."""
         node, edge = (tuple(map(_occurring, labels)) for labels in (graphs.node_labels, graphs.edge_labels))
         return cls(node, edge, graphs.x.shape[1], graphs.edge_attr.shape[1], walks, eigenvectors)
@@ -53,8 +53,8 @@ class Encoder:
 
     @property
     def positions(self) -> int:
-        """Columns of ``positions``: walks, and the logarithm of 1 and the degree."""
-        return self.walks + 1
+        """Columns of ``positions``: walks, and the logarithms of 1 and the degree, and of the nodes of the graph."""
+        return self.walks + 2
 
     @property
     def links(self) -> int:
@@ -65,9 +65,10 @@ class Encoder:
         """The graphs as numbers. Raises :class:`InputError` where they have other labels or attributes."""
         self._check(graphs)
         at_nodes, along_edges = walks(graphs, self.walks)
-        degree = torch.bincount(graphs.edge_index[1], minlength=len(graphs.x)).float().log1p()
+        degree = torch.bincount(graphs.edge_index[1], minlength=len(graphs.x)).float().log1p().unsqueeze(1)
+        size = graphs.sizes.float().log().repeat_interleave(graphs.sizes).unsqueeze(1)
         x = torch.cat([*map(_hot, graphs.node_labels, self.node_values), graphs.x], dim=1)
-        positions = torch.cat([at_nodes, degree.unsqueeze(1)], dim=1)
+        positions = torch.cat([at_nodes, degree, size], dim=1)
         bonds = torch.cat([*map(_hot, graphs.edge_labels, self.edge_values), graphs.edge_attr, along_edges], dim=1)
         return _with_readers(graphs, x, positions, eigenvectors(graphs, self.eigenvectors), bonds)
 

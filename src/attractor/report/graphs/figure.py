@@ -2,58 +2,120 @@
 
 from __future__ import annotations
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from attractor.report.graphs.layout import STARTS, network, places
-from attractor.report.graphs.panels import draw_energy, draw_evidence
-from attractor.report.style import new_figure, percent, short, styled
+from attractor.report.graphs.marks import draw_dots, draw_lines, keys
+from attractor.report.graphs.names import write_labels, write_numbers
+from attractor.report.graphs.picture import STARTS, WIDTH, Picture
+from attractor.report.pictures import HEAT_MAP
+from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, percent, short, styled
 from attractor.tasks.graphs.explanation import GraphExplanation
+
+CARRIED = HEAT_MAP.reversed()  # the lower an energy, the brighter
+AGAINST_AND_FOR = LinearSegmentedColormap.from_list("evidence", [VERMILION, "white", BLUE])
+AGAINST_AND_FOR.set_bad(PALE)  # what is not known
+BELOW = 0.95  # inches for the keys and the caption
 
 
 @styled
 def draw_explanation(explanation: GraphExplanation) -> Figure:
-    """Draw a graph twice: its nodes and edges by their shares in the energy, and nodes by what the class owes to them.
+    """Draw a graph twice: nodes and edges by their shares in the energy, and nodes by what the class owes to each.
 
-    Of a graph of more than 500 nodes the part around those that the reader attends to most, which a line then says.
+    Of a graph of more than 500 nodes the part around those that the reader attends to most, as the caption then says.
     """
-    figure = new_figure(13.0, 7.6)
-    figure.suptitle(headline(explanation), x=0.01, ha="left", fontsize=13, fontweight="bold")
-    drawn = network(explanation)
-    at = places(drawn)
-    carried, owed = figure.subfigures(1, 2)  # each laid out by itself
-    draw_energy(carried, drawn, at)
-    draw_evidence(owed, drawn, at)
-    figure.supxlabel(caption(explanation, len(drawn)), x=0.01, ha="left", fontsize=10)
+    picture = Picture.of(explanation)
+    height = picture.height() + 1.7
+    figure = new_figure(2 * WIDTH + 0.4, height + BELOW)
+    figure.get_layout_engine().set(w_pad=0.18)
+    figure.suptitle(headline(explanation), x=0.013, ha="left", fontsize=13, fontweight="bold")
+    above, below = figure.subfigures(2, 1, height_ratios=[height, BELOW])
+    left, right = above.subplots(1, 2)
+    _draw_energy(left, picture)
+    _draw_evidence(right, picture)
+    below.legend(handles=keys(picture), loc="upper center", ncols=4, columnspacing=3)
+    below.text(0.013, 0.1, caption(explanation, len(picture.graph)), fontsize=10, va="bottom")
     return figure
 
 
 def headline(explanation: GraphExplanation) -> str:
     """Say in a line what a graph is taken for, how surely, what it is, and how large."""
     e = explanation
-    known = "" if e.actual is None else ", rightly" if e.actual == e.predicted else f", but it is {short(str(e.actual))}"
+    known = ", rightly" if e.actual == e.predicted else f", but it is {short(str(e.actual))}"
     return (
-        f"Graph {e.graph}: class {short(str(e.predicted))} with probability {percent(e.probability)}{known}; "
-        f"{counted(len(e.nodes), 'node')}, {counted(len(e.edges), 'edge')}"
+        f"Graph {e.graph}: class {short(str(e.predicted))} with probability {percent(e.probability)}"
+        f"{known if e.actual is not None else ''}; {_counted(len(e.nodes), 'node')}, {_counted(len(e.edges), 'edge')}"
     )
 
 
-def counted(count: int, what: str) -> str:
-    """A number of things in words."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def caption(explanation: GraphExplanation, drawn: int) -> str:
-    """Say what the energy adds up from, and what is not drawn or was not tried."""
-    e = explanation
+    """Say what the energy adds up from, and what is not among the ``drawn`` nodes or was not tried."""
+    e, most = explanation, "to which the reader attends most"
+    networks = f" (mean of {e.members} networks)" if e.members > 1 else ""
+    edges = sum(edge.energy for edge in e.edges)
     lines = [
-        f"Energy of the last block, {e.energy:,.5g}: nodes {e.energy - e.reader:,.5g}, reader {e.reader:,.5g}. "
-        f"The same by edges {sum(edge.energy for edge in e.edges):,.5g}, "
-        f"between nodes and reader {e.readings:,.5g}, memory {e.memory:,.5g}."
+        f"Energy{networks} {amount(e.energy)} = nodes {amount(e.energy - e.reader)} + reader {amount(e.reader)} = "
+        f"edges {amount(edges)} + between nodes and reader {amount(e.readings)} + memory {amount(e.memory)}"
     ]
     if drawn < len(e.nodes):
-        lines.append(
-            f"Drawn: {drawn:,} of {len(e.nodes):,} nodes, those nearest to the {STARTS} that the reader attends to most."
-        )
+        lines.append(f"Drawn are the {drawn:,} nodes nearest to the {STARTS} {most}.")
     if 0 < e.tried < len(e.nodes):
-        lines.append(f"Left out one by one: the {e.tried:,} nodes that the reader attends to most; the others are grey.")
+        lines.append(f"Left out in turn were the {e.tried:,} nodes {most}.")
     return "\n".join(lines)
+
+
+def amount(energy: float) -> str:
+    """An energy with as many digits as tell something."""
+    return f"{energy:,.0f}" if abs(energy) >= 1e4 else f"{energy:.4g}"
+
+
+def _draw_energy(axes: Axes, picture: Picture) -> None:
+    energy = picture.nodes("energy")
+    scale = ScalarMappable(Normalize(energy.min(), energy.max()), CARRIED)
+    colours = scale.to_rgba(energy)
+    draw_lines(axes, picture)
+    draw_dots(axes, picture, colours)
+    write_labels(axes, picture, colours)
+    _finish(axes, picture, "What carries the energy")
+    bar = _colour_bar(axes, scale, "colour of a node: its share in the energy")
+    bar.ax.invert_xaxis()  # what holds a graph where it is lowers the energy, and is to the right
+
+
+def _draw_evidence(axes: Axes, picture: Picture) -> None:
+    evidence = np.ma.masked_invalid(picture.nodes("evidence"))
+    size = np.abs(evidence).filled(0)
+    largest = size.max() or 1.0
+    scale = ScalarMappable(Normalize(-largest, largest), AGAINST_AND_FOR)
+    colours = scale.to_rgba(evidence)
+    axes.add_collection(LineCollection(picture.segments(), colors=GREY, linewidths=0.8, zorder=1))
+    draw_dots(axes, picture, colours)
+    write_numbers(axes, picture, colours, size)
+    _finish(axes, picture, "What the class rests on")
+    grey = " (grey: not tried)" if evidence.count() < len(evidence) else ""
+    _colour_bar(axes, scale, f"colour of a node: log-probability that the class loses without it{grey}")
+
+
+def _finish(axes: Axes, picture: Picture, title: str) -> None:
+    axes.set_title(title)
+    axes.set_axis_off()
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.update_datalim(picture.xy)
+    axes.margins(0.08)
+
+
+def _colour_bar(axes: Axes, scale: ScalarMappable, label: str) -> Colorbar:
+    bar = axes.figure.colorbar(scale, ax=axes, orientation="horizontal", shrink=0.7, aspect=35, pad=0.02)
+    bar.set_label(label)
+    bar.ax.xaxis.set_major_locator(MaxNLocator(5))
+    bar.ax.xaxis.set_major_formatter("{x:.3g}")
+    return bar
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -17,8 +17,8 @@ from attractor.data.graphs.graph_set import Categories
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
-from attractor.models import GraphET, GraphETConfig
-from attractor.tasks.graphs.fitting import make_schedule, train_member
+from attractor.models import GraphET
+from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_members
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
 from attractor.training.graphs import Graphs, batches
@@ -48,10 +48,10 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         dim: int = 64,
         blocks: int = 4,
         epochs: int = 100,
-        lr: float = 2e-3,
+        lr: float = 4e-3,
         batch_size: int = 64,
         members: int = 1,
-        walks: int = 8,
+        walks: int = 16,
         eigenvectors: int = 0,
         seed: int = 0,
     ):
@@ -103,42 +103,17 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        for name, least in [("epochs", 1), ("batch_size", 1), ("members", 1), ("walks", 0), ("eigenvectors", 0)]:
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise InputError(f"{name} is {value!r}; give a whole number of {least} or more")
-        if type(self.seed) is not int or not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
-        if not isinstance(self.lr, (int, float)) or not 0 < self.lr < float("inf"):
-            raise InputError(f"lr is {self.lr!r}; give a number above 0")
-        self._config(Encoder((), (), 0, 0, self.walks, self.eigenvectors), 2)
-
-    def _config(self, encoder: Encoder, classes: int) -> GraphETConfig:
-        return GraphETConfig(
-            encoder.features,
-            encoder.positions,
-            encoder.links,
-            classes,
-            eigenvectors=encoder.eigenvectors,
-            dim=self.dim,
-            memories=4 * self.dim,
-            blocks=self.blocks,
-        )
+        check_settings(self.get_params(deep=False))
+        model_config(Encoder((), (), 0, 0, self.walks, self.eigenvectors), 2, self.dim, self.blocks)
 
     def _train(
         self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
     ) -> tuple[list[GraphET], History]:
-        graphs = Graphs(packed, self.split_.train, self.split_.validation, _device())
-        config = self._config(self.encoder_, len(self.classes_))
-        members, history = [], []
-        for number in range(self.members):
-            schedule = make_schedule(self.epochs, self.lr, self.batch_size, 1000 * self.seed + number)
-            folder = checkpoint and checkpoint / f"member-{number}"
-            begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
-            member, rows = train_member(graphs, y, config, schedule, folder, begun)
-            members.append(member)
-            history += [{"member": number, **row} for row in rows]
-        return members, history
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
+        config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
+        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
+        return train_members(graphs, y, config, schedules, checkpoint, resume)
 
     # --- predicting --------------------------------------------------------------------------------------------
 
@@ -148,7 +123,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         self._check_fitted()
         packed = self.encoder_.encode(as_graph_set(graphs))
         parts = []
-        for batch in batches(packed, torch.arange(len(packed)), _device()):
+        for batch in batches(packed, torch.arange(len(packed)), device()):
             p = [member(batch).double().softmax(dim=1) for member in self.members_]
             parts.append(torch.stack(p).mean(dim=0).cpu())
         found = torch.cat(parts)
@@ -158,7 +133,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, graphs: Any) -> NDArray[Any]:
         """The most probable class of every graph, as ``classes_`` names it, ``(G,)``."""
-        return np.asarray(self.classes_)[self.predict_proba(graphs).argmax(axis=1)]
+        return np.asarray(self._fitted_classes())[self.predict_proba(graphs).argmax(axis=1)]
 
     def score(self, graphs: Any, y: Any = None) -> float:
         """Accuracy on graphs whose class is known, by ``y (G,)`` or by the graphs' own."""
@@ -192,7 +167,3 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
 
 def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:
     return tuple(y.values[code] for code in y.codes[graphs].unique().tolist())
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from attractor.console import progress
@@ -14,7 +13,7 @@ from attractor.data.graphs.graph_set import Categories, GraphSet, Value
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphBatch
-from attractor.tasks.graphs.occlusion import NODES, evidence
+from attractor.tasks.graphs.occlusion import evidence
 from attractor.tasks.graphs.shares import EnergyShares, energy_shares
 
 if TYPE_CHECKING:
@@ -101,37 +100,31 @@ def _explain(classifier: GraphClassifier, graph: GraphSet, number: int) -> Graph
     batch = classifier.encoder_.encode(graph).batch([0])
     shares = energy_shares(classifier.members_, batch.to(classifier.members_[0].reader.device))
     attention = shares.attention[batch.edges.targets() == 0]  # the reader's, whom it sees in order
+    found = evidence(classifier, graph, best, attention.argsort(descending=True, stable=True))
     return GraphExplanation(
         graph=number,
         members=len(classifier.members_),
         predicted=classifier.classes_[best],
         probability=float(p[best]),
         probabilities=dict(zip(classifier.classes_, p.tolist(), strict=True)),
-        actual=_values(graph.y)[0] if graph.y else None,
+        actual=_values(graph.y)[0] if graph.y is not None else None,
         energy=float(shares.pairs.sum() + shares.memory.sum()),
         before=tuple(shares.energies[:, 0].tolist()),
         after=tuple(shares.energies[:, 1].tolist()),
-        **_tokens(graph, batch, shares, attention, _evidence(classifier, graph, best, attention)),
+        **_tokens(graph, batch, shares, attention, found),
         **_links(batch, shares),
     )
 
 
-def _evidence(classifier: GraphClassifier, graph: GraphSet, of: int, attention: Tensor) -> dict[int, float]:
-    """By node, of those tried; a graph of one node would have none left."""
-    size = len(attention)
-    tried = attention.argsort(descending=True, stable=True)[: max(1, NODES // size) if size > 1 else 0]
-    return dict(zip(tried.tolist(), evidence(classifier, graph, of, tried).tolist(), strict=True)) if len(tried) else {}
-
-
 def _tokens(
-    graph: GraphSet, batch: GraphBatch, shares: EnergyShares, attention: Tensor, evidence: dict[int, float]
+    graph: GraphSet, batch: GraphBatch, shares: EnergyShares, attention: Tensor, found: dict[int, float]
 ) -> dict[str, Any]:
     """The fields that say what comes from which token."""
     reader, *nodes = shares.memory.index_add(0, batch.edges.targets(), shares.pairs).tolist()
     labels = _values(graph.node_labels[0]) if len(graph.node_labels) == 1 else [None] * len(nodes)
     columns = zip(labels, nodes, attention.tolist(), strict=True)
     return {
-        "nodes": tuple(NodeShare(i, *column, evidence.get(i)) for i, column in enumerate(columns)),
+        "nodes": tuple(NodeShare(i, *column, found.get(i)) for i, column in enumerate(columns)),
         "reader": reader,
     }
 
@@ -140,7 +133,7 @@ def _links(batch: GraphBatch, shares: EnergyShares) -> dict[str, Any]:
     """The fields that say what comes from which edge; the reader is token 0, hence node i is token i + 1."""
     sources, targets = batch.edges.indices.long(), batch.edges.targets()
     both = shares.pairs + shares.pairs[batch.edges.order]
-    between = (0 < sources) & (sources < targets)
+    between = (sources > 0) & (sources < targets)
     ends = zip((sources[between] - 1).tolist(), (targets[between] - 1).tolist(), both[between].tolist(), strict=True)
     return {
         "edges": tuple(EdgeShare(*edge) for edge in ends),

@@ -1,17 +1,56 @@
-"""One network trained on graphs: how long and how fast."""
+"""Networks trained on graphs: what may be asked for, how long and how fast."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from attractor.data.graphs.packed import Encoder
+from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
+from attractor.training.graph_summaries import GraphSummaries
 from attractor.training.graphs import GraphLabels, Graphs
 from attractor.training.loop import History, Schedule, seed_everything, train
 
 WEIGHT_DECAY = 0.05
 WARMUP = 0.1  # share of the epochs
+LEAST = {"epochs": 1, "batch_size": 1, "members": 1, "walks": 0, "eigenvectors": 0}
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse with :class:`InputError` what cannot work before any work is done; sizes are the model's to refuse."""
+    for name, least in LEAST.items():
+        value = settings.get(name, least)
+        if type(value) is not int or value < least:
+            raise InputError(f"{name} is {value!r}; give a whole number of {least} or more")
+    seed, lr = settings["seed"], settings["lr"]
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}; give a whole number from 0 to {2**32 - 1}")
+    if not isinstance(lr, (int, float)) or not 0 < lr < float("inf"):
+        raise InputError(f"lr is {lr!r}; give a number above 0")
+
+
+def model_config(encoder: Encoder, classes: int, dim: int, blocks: int) -> GraphETConfig:
+    """Sizes of a network that reads what the encoder makes of graphs."""
+    return GraphETConfig(
+        encoder.features,
+        encoder.positions,
+        encoder.links,
+        classes,
+        eigenvectors=encoder.eigenvectors,
+        dim=dim,
+        memories=4 * dim,
+        blocks=blocks,
+    )
+
+
+def device() -> torch.device:
+    """Where networks run."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedule:
@@ -21,13 +60,33 @@ def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedul
     )
 
 
-def train_member(
-    graphs: Graphs, y: Tensor, config: GraphETConfig, schedule: Schedule, folder: Path | None, resume: bool
+def train_members(
+    graphs: Graphs,
+    y: Tensor | None,
+    config: GraphETConfig,
+    schedules: Sequence[Schedule],
+    checkpoint: Path | None,
+    resume: bool,
+) -> tuple[list[GraphET], History]:
+    """A network for every schedule, and a row an epoch and member; without ``y`` on summaries of the graphs."""
+    members, history = [], []
+    for number, schedule in enumerate(schedules):
+        folder = checkpoint and checkpoint / f"member-{number}"
+        begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
+        member, rows = _train_member(graphs, y, config, schedule, folder, begun)
+        members.append(member)
+        history += [{"member": number, **row} for row in rows]
+    return members, history
+
+
+def _train_member(
+    graphs: Graphs, y: Tensor | None, config: GraphETConfig, schedule: Schedule, folder: Path | None, resume: bool
 ) -> tuple[GraphET, History]:
     """The network of the best epoch, in evaluation mode, and a row an epoch."""
     seed_everything(schedule.seed)
     model = GraphET(config)
     model.fit_scales(graphs.packed.batch(graphs.train))
-    objective = GraphLabels(graphs, y, model.to(graphs.device))
+    model = model.to(graphs.device)
+    objective = GraphSummaries(graphs, model) if y is None else GraphLabels(graphs, y, model)
     history = train(objective, schedule, folder, resume)
     return objective.best.eval(), history

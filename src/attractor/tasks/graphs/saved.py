@@ -1,4 +1,4 @@
-"""A fitted classifier of graphs as a folder, and back."""
+"""A fitted classifier or detector of graphs as a folder, and back."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.packed import Encoder
 from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
 from attractor.models.store import build, load_weights
+from attractor.scoring.conformal import ConformalCalibrator
+from attractor.scoring.gaussian import LatentGaussian
+from attractor.tasks.graphs.fitting import device
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
 
 if TYPE_CHECKING:
     from attractor.tasks.graphs.classifier import GraphClassifier
+    from attractor.tasks.graphs.detector import GraphAnomalyDetector
 
-TASK = "GraphClassifier"
+CLASSIFIER, DETECTOR = "GraphClassifier", "GraphAnomalyDetector"
 SPLIT = ("train", "validation", "test")
 
 
@@ -32,12 +35,13 @@ def save_classifier(classifier: GraphClassifier, folder: Path) -> Path:
         "encoder": asdict(classifier.encoder_),
         "classes": list(classifier.classes_),
     }
-    return save_parts(folder, TASK, config, {}, member_tensors(classifier.members_) | split_tensors(classifier.split_))
+    tensors = module_tensors("members", classifier.members_) | split_tensors(classifier.split_)
+    return save_parts(folder, CLASSIFIER, config, {}, tensors)
 
 
 def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifier:
     """Read what :func:`save_classifier` wrote; anything missing, broken or foreign raises :class:`InputError`."""
-    config, _, tensors = load_parts(folder, TASK)
+    config, _, tensors = load_parts(folder, CLASSIFIER)
     with refusing_foreign(folder):
         classifier = kind(**config["classifier"])
         classifier._check_settings()
@@ -49,9 +53,42 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
     return classifier
 
 
-def member_tensors(members: Sequence[GraphET]) -> dict[str, Tensor]:
-    """The weights of every network, by name."""
-    return {f"members.{number}.{name}": t for number, m in enumerate(members) for name, t in m.state_dict().items()}
+def save_detector(detector: GraphAnomalyDetector, folder: Path) -> Path:
+    """Write every network with its Gaussian, the split, the settings, what the networks read, and what decides."""
+    config = {
+        "detector": detector.get_params(deep=False),
+        "model": detector.members_[0].config.to_dict(),
+        "encoder": asdict(detector.encoder_),
+    }
+    modules = module_tensors("members", detector.members_) | module_tensors("gaussians", detector.gaussians_)
+    calibration = {"calibrator": detector.calibrator_.to_json()}
+    return save_parts(folder, DETECTOR, config, calibration, modules | split_tensors(detector.split_))
+
+
+def load_detector(kind: type[GraphAnomalyDetector], folder: Path) -> GraphAnomalyDetector:
+    """Read what :func:`save_detector` wrote; anything missing, broken or foreign raises :class:`InputError`."""
+    config, calibration, tensors = load_parts(folder, DETECTOR)
+    with refusing_foreign(folder):
+        detector = kind(**config["detector"])
+        detector._check_settings()
+        detector.encoder_, detector.members_ = load_networks(config, tensors, detector.members, folder)
+        detector.gaussians_ = [LatentGaussian(3 * member.config.dim) for member in detector.members_]
+        for number, gaussian in enumerate(detector.gaussians_):
+            load_weights(gaussian, part_of(tensors, f"gaussians.{number}."), str(folder / WEIGHTS))
+        detector.split_ = load_split(tensors)
+        detector.calibrator_ = ConformalCalibrator.from_json(calibration["calibrator"])
+        detector.threshold_ = detector.calibrator_.threshold
+    return detector
+
+
+def module_tensors(kind: str, modules: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """The weights of modules of one kind, by name."""
+    return {f"{kind}.{number}.{name}": t for number, m in enumerate(modules) for name, t in m.state_dict().items()}
+
+
+def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def split_tensors(split: Fold) -> dict[str, Tensor]:
@@ -75,7 +112,6 @@ def load_networks(
     for number in range(members):
         prefix = f"members.{number}."
         network = build(sizes, tensors, weights, prefix)
-        mine = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-        load_weights(network, mine, weights)
-        networks.append(network.to("cuda" if torch.cuda.is_available() else "cpu").eval().requires_grad_(False))
+        load_weights(network, part_of(tensors, prefix), weights)
+        networks.append(network.to(device()).eval().requires_grad_(False))
     return encoder, networks

@@ -1,4 +1,4 @@
-"""Which graphs train and which validate: as the caller says, or a tenth held out; nothing is guessed silently."""
+"""Which graphs train and which validate: as the caller says, or a share held out; nothing is guessed silently."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ SMALLEST = 10  # graphs without which neither training nor validation means anyt
 HELD_OUT = 0.1
 
 
-def resolve_split(y: Tensor | None, count: int, train: Any, validation: Any, seed: int) -> Fold:
+def resolve_split(
+    y: Tensor | None, count: int, train: Any, validation: Any, seed: int, share: float = HELD_OUT
+) -> Fold:
     """Graphs by number, of ``count``; ``train`` and ``validation`` are bool ``(G,)``, numbers of graphs, or None.
 
-    Of those that train (by default all whose class is known) a tenth is held out for validation unless the caller says
-    which validate, perhaps none; those do not train. By classes ``y (G,)``, -1 where not known, it is stratified. What
-    is left is ``test``. Raises :class:`InputError` on what cannot be trained on.
+    Of those that train (by default all whose class is known) a ``share`` is held out for validation unless the caller
+    says which validate, perhaps none; those do not train. By classes ``y (G,)``, -1 where not known, it is stratified.
+    What is left is ``test``. Raises :class:`InputError` on what cannot be trained on.
     """
     known = torch.arange(count) if y is None else (y >= 0).nonzero().flatten()
     held_out = None if validation is None else numbers_of("validation", validation, count, "graph")
@@ -31,7 +33,7 @@ def resolve_split(y: Tensor | None, count: int, train: Any, validation: Any, see
     if len(fitting) < SMALLEST:
         raise InputError(f"{len(fitting)} graphs to learn from are too few; give {SMALLEST} or more")
     if held_out is None:
-        fitting, held_out = _hold_out(fitting, y, seed)
+        fitting, held_out = _hold_out(fitting, y, seed, share)
     if len(both := fitting[torch.isin(fitting, held_out)]):
         raise InputError(f"{len(both)} graphs train and validate, graph {int(both[0])} first; leave them out of one")
     if y is not None:
@@ -39,10 +41,10 @@ def resolve_split(y: Tensor | None, count: int, train: Any, validation: Any, see
     return Fold(fitting, held_out, _without(known, torch.cat([fitting, held_out])))
 
 
-def _hold_out(graphs: Tensor, y: Tensor | None, seed: int) -> tuple[Tensor, Tensor]:
+def _hold_out(graphs: Tensor, y: Tensor | None, seed: int, share: float) -> tuple[Tensor, Tensor]:
     strata = None if y is None else y[graphs].numpy()
     try:
-        parts = train_test_split(graphs.numpy(), stratify=strata, test_size=HELD_OUT, random_state=seed)
+        parts = train_test_split(graphs.numpy(), stratify=strata, test_size=share, random_state=seed)
     except ValueError:  # scikit-learn, of fewer than two of a class, or more classes than are held out
         raise InputError(
             f"{len(graphs)} graphs have too few of one class to hold some of each out; label more, or give validation"
