@@ -35,7 +35,7 @@ def fit(
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write what is fitted to.", show_default=False),
     normal: str | None = typer.Option(None, help="Learn this class alone, to find the odd ones among others."),
     epochs: int | None = typer.Option(
-        None, min=1, help="Epochs of training, by default 100, or with --normal as many as suit the number of graphs."
+        None, min=1, help="Epochs of training, by default 60, or with --normal as many as suit the number of graphs."
     ),
     members: int = MEMBERS,
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the held-out graphs and of training."),
@@ -133,7 +133,7 @@ def evaluate(
     graphs: str = GRAPHS,
     folds: int = typer.Option(10, min=2, help="Folds of the cross-validation."),
     first: int | None = typer.Option(None, min=1, help="Run only so many of the folds."),
-    epochs: int = typer.Option(100, min=1, help="Epochs of training."),
+    epochs: int = typer.Option(60, min=1, help="Epochs of training."),
     members: int = MEMBERS,
     protocol: str = typer.Option("held-out", help="held-out; or published, which scores graphs it trained on."),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the folds and of training."),

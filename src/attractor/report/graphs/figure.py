@@ -19,8 +19,7 @@ from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, perc
 from attractor.tasks.graphs.explanation import GraphExplanation
 
 CARRIED = HEAT_MAP.reversed()  # the lower an energy, the brighter
-AGAINST_AND_FOR = LinearSegmentedColormap.from_list("evidence", [VERMILION, "white", BLUE])
-AGAINST_AND_FOR.set_bad(PALE)  # what is not known
+AGAINST_AND_FOR = LinearSegmentedColormap.from_list("evidence", [VERMILION, "white", BLUE]).with_extremes(bad=PALE)
 BELOW = 0.95  # inches for the keys and the caption
 
 

@@ -47,7 +47,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         *,
         dim: int = 64,
         blocks: int = 4,
-        epochs: int = 100,
+        epochs: int = 60,
         lr: float = 4e-3,
         batch_size: int = 64,
         members: int = 1,

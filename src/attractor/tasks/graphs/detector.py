@@ -143,7 +143,8 @@ class GraphAnomalyDetector(BaseEstimator):
 
     def p_values(self, graphs: Any) -> NDArray[np.float64]:
         """Conformal p-values ``(G,)``: how often a normal graph scores as high, at most; lower is more anomalous."""
-        return self.calibrator_.p_value(self.decision_function(graphs))
+        scores = self.decision_function(graphs)
+        return self.calibrator_.p_value(scores)
 
     def score(self, graphs: Any, y: ArrayLike) -> float:
         """Area under the ROC curve against ``y (G,)``, 1 for anomalous and 0 for normal."""
