@@ -15,7 +15,7 @@ from torch import Tensor
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 PARTS = 8  # of the rows for each thread: hubs and leaves lie unevenly
-SMALL = 2**21  # numbers of rows and edges: about a millisecond, which more threads would take to start
+SMALL = 2**24  # numbers of rows and edges, some milliseconds: so long torch's own threads spin, and two more fight them
 # Sums may be regrouped, but NaN and infinity stay what they are.
 OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -20,7 +22,8 @@ from attractor.tasks.graphs.explanation import GraphExplanation
 
 CARRIED = HEAT_MAP.reversed()  # the lower an energy, the brighter
 AGAINST_AND_FOR = LinearSegmentedColormap.from_list("evidence", [VERMILION, "white", BLUE]).with_extremes(bad=PALE)
-BELOW = 0.95  # inches for the keys and the caption
+PADDING = 0.18  # inches left and right of each picture
+BELOW = 1.05  # inches for the keys and the caption
 
 
 @styled
@@ -32,9 +35,10 @@ def draw_explanation(explanation: GraphExplanation) -> Figure:
     picture = Picture.of(explanation)
     height = picture.height() + 1.7
     figure = new_figure(2 * WIDTH + 0.4, height + BELOW)
-    figure.get_layout_engine().set(w_pad=0.18)
+    figure.set_layout_engine("constrained", w_pad=PADDING)
     figure.suptitle(headline(explanation), x=0.013, ha="left", fontsize=13, fontweight="bold")
-    above, below = figure.subfigures(2, 1, height_ratios=[height, BELOW])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[height, BELOW])  # each laid out by itself
+    above, below = parts
     left, right = above.subplots(1, 2)
     _draw_energy(left, picture)
     _draw_evidence(right, picture)
@@ -87,16 +91,16 @@ def _draw_energy(axes: Axes, picture: Picture) -> None:
 
 
 def _draw_evidence(axes: Axes, picture: Picture) -> None:
-    evidence = np.ma.masked_invalid(picture.nodes("evidence"))
-    size = np.abs(evidence).filled(0)
+    evidence = picture.nodes("evidence")
+    size = np.nan_to_num(np.abs(evidence))
     largest = size.max() or 1.0
     scale = ScalarMappable(Normalize(-largest, largest), AGAINST_AND_FOR)
-    colours = scale.to_rgba(evidence)
+    colours = scale.to_rgba(np.ma.masked_invalid(evidence))
     axes.add_collection(LineCollection(picture.segments(), colors=GREY, linewidths=0.8, zorder=1))
     draw_dots(axes, picture, colours)
     write_numbers(axes, picture, colours, size)
     _finish(axes, picture, "What the class rests on")
-    grey = " (grey: not tried)" if evidence.count() < len(evidence) else ""
+    grey = " (grey: not tried)" if np.isnan(evidence).any() else ""
     _colour_bar(axes, scale, f"colour of a node: log-probability that the class loses without it{grey}")
 
 

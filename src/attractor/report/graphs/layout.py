@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 EXACT = 120  # nodes up to which every distance counts; beyond, springs between neighbours are quicker
 APART = 1.2  # between separate parts, where neighbours are 1 apart
+STRETCHES = (1.0, 1.2, 1.4, 1.7, 2.0)  # of the side of a square of all parts: widths of rows that are tried
 
 Places = dict[int, NDArray[np.float64]]
 
@@ -31,16 +32,25 @@ def _in_one_piece(part: nx.Graph) -> Places:
 
 
 def _side_by_side(parts: list[Places]) -> Places:
-    """Parts from left to right in rows, the largest first, about as wide together as they are high."""
-    boxes = [np.array(list(part.values())) for part in parts]
-    sizes = [np.ptp(box, axis=0) + APART for box in boxes]
-    width = max(sizes[0][0], 1.2 * np.sqrt(sum(w * h for w, h in sizes)))
+    """Parts from left to right in rows, the largest first, as nearly as wide together as they are high."""
+    areas = [np.prod(np.ptp(list(part.values()), axis=0) + APART) for part in parts]
+    return min((_in_rows(parts, stretch * np.sqrt(sum(areas))) for stretch in STRETCHES), key=_extent)
+
+
+def _in_rows(parts: list[Places], width: float) -> Places:
+    """Parts in rows of at most this ``width``, or of one part."""
     drawn: Places = {}
     x = y = deepest = 0.0
-    for part, box, (w, h) in zip(parts, boxes, sizes, strict=True):
+    for part in parts:
+        box = np.array(list(part.values()))
+        w, h = np.ptp(box, axis=0) + APART
         if x and x + w > width:
             x, y, deepest = 0.0, y - deepest, 0.0
         corner = np.array([x - box[:, 0].min(), y - box[:, 1].max()])
         drawn |= {node: place + corner for node, place in part.items()}
         x, deepest = x + w, max(deepest, h)
     return drawn
+
+
+def _extent(at: Places) -> float:
+    return float(np.ptp(list(at.values()), axis=0).max())

@@ -19,8 +19,8 @@ WIDEST, THINNEST = 0.28, 0.04  # of the diameter of the largest node
 
 def draw_dots(axes: Axes, picture: Picture, colours: Column) -> None:
     """Draw nodes in ``colours (N, 4)``, as large as the reader attends to them."""
-    size = picture.diameters()
-    axes.scatter(*picture.xy.T, s=size**2, c=colours, edgecolors=INK, linewidths=size.max() / LARGEST, zorder=2)
+    size, (x, y) = picture.diameters(), picture.xy.T
+    axes.scatter(x, y, s=size**2, c=colours, edgecolors=INK, linewidths=size.max() / LARGEST, zorder=2)
 
 
 def draw_lines(axes: Axes, picture: Picture) -> None:
@@ -41,7 +41,7 @@ def keys(picture: Picture) -> list[Line2D]:
         for i in _extremes(attention)
     ]
     lines = [
-        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"edge with {energy[i]:,.3g} of the energy")
+        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"an edge with {energy[i]:,.3g} of the energy")
         for i in _extremes(np.abs(energy))
     ]
     return dots + lines

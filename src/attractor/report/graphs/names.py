@@ -38,13 +38,14 @@ def write_numbers(axes: Axes, picture: Picture, colours: Column, weight: Column)
 
 def _write_on(axes: Axes, picture: Picture, colours: Column, texts: list[str]) -> None:
     dark = colours[:, :3] @ [0.299, 0.587, 0.114] < 0.5
-    for text, place, size, on_dark in zip(texts, picture.xy, picture.diameters(), dark, strict=True):
+    for text, (x, y), size, on_dark in zip(texts, picture.xy, picture.diameters(), dark, strict=True):
         points = min(9.0, 0.6 * size, 1.4 * size / len(text))
-        axes.text(*place, text, ha="center", va="center", fontsize=points, color="white" if on_dark else INK)
+        axes.text(x, y, text, ha="center", va="center", fontsize=points, color="white" if on_dark else INK)
 
 
 def _write_beside(axes: Axes, picture: Picture, texts: list[str], weight: Column) -> None:
-    size, scale, written = picture.diameters(), picture.scale(), []
+    size, scale = picture.diameters(), picture.scale()
+    written: list[Column] = []
     for node in (-weight).argsort(kind="stable"):
         place = picture.xy[node]
         near = any(np.abs(place - other).max() * scale < APART for other in written)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from attractor.tasks.graphs.classifier import GraphClassifier
 
 WORK = 400**3  # what the graphs that are looked at for one may cost, each the square of its nodes
-LEAST = 10  # nodes that are left out of even the largest graph
+LEAST = 5  # nodes that are left out of even the largest graph
 
 
 def evidence(classifier: GraphClassifier, graph: GraphSet, of: int, nodes: Tensor) -> dict[int, float]:
