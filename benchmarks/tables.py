@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import graph_tables
+
 from attractor.files import read_json, write_text
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +45,7 @@ def block(results: Path) -> str:
     ]
     parts += [table(read_json(results / f"detect-{name}.json")) for name in TITLES]
     parts += [painting(results), *(nodes(read_json(results / f"nodes-{name}.json")) for name in NODES)]
-    parts += [scale(results), edges(results), descent(results), memory(results)]
+    parts += [scale(results), *graph_tables.tables(results), edges(results), descent(results), memory(results)]
     return "\n\n".join(parts)
 
 

@@ -51,7 +51,9 @@ def table(explanation: GraphExplanation) -> str:
 
     e = explanation
     rows = [("node", "evidence", "energy", "attention")]
-    rows += [(_name(n), f"{n.evidence or 0:.3g}", amount(n.energy), f"{n.attention:.2%}") for n in _telling(e)]
+    for node in _telling(e):
+        said = "" if node.evidence is None else f"{node.evidence:.3g}"
+        rows.append((_name(node), said, amount(node.energy), f"{node.attention:.2%}"))
     rows.append(("edge", "", "energy", ""))
     for edge in sorted(e.edges, key=lambda edge: -abs(edge.energy))[:TOP]:
         rows.append((f"{edge.source}-{edge.target}", "", amount(edge.energy), ""))

@@ -82,8 +82,8 @@ def explain_graphs(classifier: GraphClassifier, graphs: Any, numbers: Sequence[i
     """Say what carries the energy of the graphs of these numbers, and which nodes their classes rest on.
 
     ``graphs`` is anything the classifier takes. For the latter every node is left out in turn, with its edges, and the
-    graph classified anew; of a graph of more than some hundred nodes only those that the reader attends to most, fewer
-    the larger it is, so that none takes longer. Raises :class:`InputError` on a graph that there is not.
+    graph classified anew; of a graph of more than 400 nodes only those that the reader attends to most, fewer the
+    larger it is, but five at least. Raises :class:`InputError` on a graph that there is not.
     """
     graphs, numbers = as_graph_set(graphs), [int(number) for number in numbers]
     for number in numbers:
