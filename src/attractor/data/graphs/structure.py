@@ -16,7 +16,7 @@ from attractor.data.graphs.graph_set import GraphSet
 
 COLUMNS = 512  # of a power of the adjacency that are held at once
 DENSE = 1024  # nodes up to which all eigenvectors are taken, and the few that are wanted kept
-GRAPHS = 2**14  # whose structure is remembered
+GRAPHS = 2**13  # whose structure is remembered: of 300 nodes each, a gigabyte
 
 
 def walks(graphs: GraphSet, steps: int) -> tuple[Tensor, Tensor]:
