@@ -6,8 +6,8 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-import tu_writer
 
+import tu_writer
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.errors import InputError
 

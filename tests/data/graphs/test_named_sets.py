@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-import tu_writer
 from local_server import NOWHERE
 
+import tu_writer
 from attractor.data.graphs.named_sets import TU, graph_set
 from attractor.data.graphs.superpixels import superpixel_sets
 from attractor.errors import InputError

@@ -6,13 +6,13 @@ from unittest import mock
 
 import pytest
 import torch
-import tu_writer
-from tu_writer import TOY
 
+import tu_writer
 from attractor.data.graphs import tu
 from attractor.data.graphs.graph_set import Categories, GraphSet
 from attractor.data.graphs.tu import read_tu
 from attractor.errors import InputError
+from tu_writer import TOY
 
 PUBLISHED = {  # graphs, nodes, directed edges, numbers a node, node labels, edge labels, graphs of each class
     "MUTAG": (188, 3371, 7442, 0, 7, 4, [63, 125]),
