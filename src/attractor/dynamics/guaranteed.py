@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape, State
 from attractor.dynamics.trace import Recorder
-from attractor.energy.base import at_least_float32
+from attractor.energy.ops.precision import at_least_float32
 
 ARMIJO = 1e-4
 TRIALS = 100  # a step; enough to come from 1e200 to one that moves nothing

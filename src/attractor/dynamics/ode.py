@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
-from attractor.energy.base import at_least_float32
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 MOST_STEPS = 100_000  # between two stops: beyond it the flow is too stiff, or the time too long, to wait for

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attractor.dynamics.landscape import State
 from attractor.energy import Context, Energy
-from attractor.energy.base import at_least_float32
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 

@@ -233,8 +233,3 @@ def in_blocks(function: Callable[..., Tensor], *tensors: Tensor, dim: int) -> Te
         whole.narrow(dim, start, length).copy_(part)
     assert whole is not None
     return whole
-
-
-def at_least_float32(t: Tensor) -> Tensor:
-    """``t`` in float32, or as it is when that is more precise: what energies are summed in."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))

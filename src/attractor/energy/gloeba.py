@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.ops import merge_heads, softmax_attention, split_heads
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 TEMPERATURE_FLOOR = 1e-4
@@ -100,7 +101,7 @@ class GloebaAttention(nn.Module):
         Shapes: ``(B, N, D) -> (B, H, N)``.
         """
         q, k = self.queries_keys(x)
-        scores = (q @ k.to(q.dtype).transpose(-2, -1)).to(torch.promote_types(x.dtype, torch.float32))
+        scores = at_least_float32(q @ k.to(q.dtype).transpose(-2, -1))
         return -self.temperature()[:, None].to(scores.dtype) * scores.logsumexp(dim=-1)
 
     @torch.no_grad()

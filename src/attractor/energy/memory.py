@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, at_least_float32, in_blocks, real_tokens, require_positive
+from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 INIT_STD = 0.02

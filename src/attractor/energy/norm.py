@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import at_least_float32, require_positive
+from attractor.energy.base import require_positive
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, cos, nn, sin
 
 from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.energy import Context, EnergyAttention, HopfieldMemory
-from attractor.energy.base import at_least_float32
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 from attractor.models.config import ImageETConfig
 from attractor.models.energy_block import EnergyBlock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
 TERMS = ("mse", "total_variation", "spectrum", "block_mse")
@@ -27,7 +28,7 @@ def reconstruction_energy(images: Tensor, reconstruction: Tensor, terms: bool = 
     if images.ndim != 4 or images.shape != reconstruction.shape:
         shapes = f"{tuple(images.shape)} and {tuple(reconstruction.shape)}"
         raise InputError(f"images and reconstruction must be one (B, C, H, W), got {shapes}: resize one of them")
-    x, r = _at_least_float32(images), _at_least_float32(reconstruction)
+    x, r = at_least_float32(images), at_least_float32(reconstruction)
     mse = _mean((x - r).square())
     variation = (_total_variation(x) - _total_variation(r)).abs()
     spectrum = _mean((_log_spectrum(x) - _log_spectrum(r)).square())
@@ -35,10 +36,6 @@ def reconstruction_energy(images: Tensor, reconstruction: Tensor, terms: bool = 
     # where 8 divides the sides, and elsewhere without dropping a border.
     energies = torch.stack([mse, variation, spectrum, mse], dim=1)  # (B, 4)
     return energies if terms else energies.sum(1)
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _mean(x: Tensor) -> Tensor:

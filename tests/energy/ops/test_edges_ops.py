@@ -15,8 +15,9 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.profiler import ProfilerActivity, profile
 
 from attractor.energy import Edges
-from attractor.energy.ops import edges_blocks, edges_threads, threads
+from attractor.energy.ops import edges_blocks, edges_threads
 from attractor.energy.ops.edges import along_edges, reference
+from many_threads import cut_for_two_threads
 
 N, HEADS, WIDTH = 12, 3, 5
 Parts = tuple[Tensor, Tensor, Tensor]
@@ -46,11 +47,10 @@ def edges(request: pytest.FixtureRequest) -> Edges:
     return GRAPHS[request.param]()
 
 
-@pytest.fixture
-def many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["torch's", "own"])
+def many_threads(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Cut even the smallest graph into parts for two threads."""
-    monkeypatch.setattr(threads, "SMALL", 0)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    cut_for_two_threads(monkeypatch, own=request.param == "own")
 
 
 def operands(
@@ -158,19 +158,6 @@ def test_no_allocation_has_the_tokens_of_every_edge(monkeypatch: pytest.MonkeyPa
     assert largest_allocation(edges_blocks.align, edges_blocks.gradient, edges) <= max(tokens, 4 * 2**11)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_as_many_threads_as_torch_has_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    used: list[int] = []
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", lambda n: used.append(n) or ThreadPoolExecutor(n))
-    monkeypatch.setattr(threads, "SMALL", 0)
-    edges, (q, k) = random_edges(), operands()
-    alone = along_edges(q, k, edges)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
-    used.clear()
-    torch.testing.assert_close(along_edges(q, k, edges), alone, rtol=0, atol=0)
-    assert set(used) == ({count} if count > 1 else set())
-
-
 def test_several_callers_at_once(many_threads: None) -> None:
     edges = random_edges(nodes=300, count=2000)
     inputs = [[t.detach() for t in operands(300)] for _ in range(8)]
@@ -191,16 +178,6 @@ def test_in_a_forked_process(many_threads: None) -> None:
         same = all(torch.equal(a, b) for a, b in zip(along_edges(q, k, edges), expected, strict=True))
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
-
-
-def test_compiles_anew_where_no_folder_keeps_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(cache: bool = False, **options: object) -> Callable[..., object]:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: (function, options)
-
-    monkeypatch.setattr(threads, "njit", njit)
-    assert threads.compiled(print) == (print, threads.OPTIONS)
 
 
 @pytest.mark.parametrize("directed", [False, True])

@@ -10,6 +10,7 @@ from torch import Tensor
 from attractor.energy.ops import edge_products
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
+from attractor.energy.ops.precision import at_least_float32
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _along_weighted(q: Tensor, k: Tensor, edges: Edges, weights: Tensor | None, 
     """Along edges with scores that heads share, ``(H, H)``, or edges weigh, ``(E, H)`` or ``(E, 1)``."""
     batch, dtype = len(q), q.dtype
     with torch.autocast(q.device.type, enabled=False):
-        q, k = (_to_nodes(t).to(torch.promote_types(dtype, torch.float32)) for t in (q, k))
+        q, k = (_to_nodes(t if dtype == torch.bfloat16 else at_least_float32(t)) for t in (q, k))
         p, lse = _weighted_softmax(q, k, edges, weights, mixing, batch)
         c = p if weights is None else p * weights.unsqueeze(1)
         c = (c if mixing is None else c @ mixing.back.T.to(c.dtype)).flatten(1)
@@ -137,8 +138,7 @@ def _scores(
     q: Tensor, k: Tensor, context: Context | None, include_self: bool, mixing: Mixing | None
 ) -> tuple[Tensor, Tensor]:
     """Scores with ``finfo.min`` where a pair is excluded, and their softmax with zeros there."""
-    scores = q @ k.transpose(-2, -1)
-    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    scores = at_least_float32(q @ k.transpose(-2, -1))
     if mixing is not None:
         scores = torch.einsum("bhcd,ho->bocd", scores, mixing.into.to(scores.dtype))
     if context is not None and context.weights is not None:

@@ -1,6 +1,7 @@
 """Products along the edges of a graph: a number from the tokens at both ends, and sums of tokens over neighbours.
 
-Each is the derivative of the other, so that whatever is made of them has derivatives of every order.
+Each is the derivative of the other, so that whatever is made of them has derivatives of every order. Tokens in
+bfloat16 are read and written as they are; numbers of edges, and all that is summed, have float32 or better.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.bfloat16 import rounded, widened
+from attractor.energy.ops.precision import at_least_float32, summed_in
 from attractor.energy.ops.threads import compiled, over_rows
 
 if TYPE_CHECKING:
@@ -92,7 +96,7 @@ def softmax(s: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
 
 @torch.library.impl("attractor::edge_dots", "CPU")
 def _(q: Tensor, k: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
-    out = q.new_empty(len(indices), q.shape[1])
+    out = _numbers(q, indices)
     over_rows(_dots, indptr, indices, q, k, out, cells=q[0].numel())
     return out
 
@@ -112,11 +116,13 @@ def _(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _torch_dots(q: Tensor, k: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
+    q, k = at_least_float32(q), at_least_float32(k)
     return (q[_rows(indptr, indices)] * k[indices.long()]).sum(dim=-1)
 
 
 def _torch_sums(c: Tensor, x: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
-    return torch.zeros_like(x).index_add(0, _rows(indptr, indices), c.unsqueeze(-1) * x[indices.long()])
+    total = torch.zeros_like(x, dtype=c.dtype)
+    return total.index_add(0, _rows(indptr, indices), c.unsqueeze(-1) * x[indices.long()]).to(x.dtype)
 
 
 def _torch_softmax(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,13 +139,18 @@ torch.library.impl("attractor::edge_sums", "CompositeExplicitAutograd")(_torch_s
 torch.library.impl("attractor::edge_softmax", "CompositeExplicitAutograd")(_torch_softmax)
 
 
+def _numbers(q: Tensor, indices: Tensor) -> Tensor:
+    """Room for a number of every edge and head."""
+    return q.new_empty(len(indices), q.shape[1], dtype=summed_in(q.dtype))
+
+
 def _rows(indptr: Tensor, edges: Tensor) -> Tensor:
     return torch.repeat_interleave(indptr.diff(), output_size=edges.shape[0])
 
 
 @torch.library.register_fake("attractor::edge_dots")
 def _(q: Tensor, k: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
-    return q.new_empty(len(indices), q.shape[1])
+    return _numbers(q, indices)
 
 
 @torch.library.register_fake("attractor::edge_sums")
@@ -161,21 +172,25 @@ def _dots(indptr, indices, q, k, out, first, last):
             for h in range(heads):
                 total = out.dtype.type(0)
                 for y in range(width):
-                    total += q[v, h, y] * k[u, h, y]
+                    total += widened(q[v, h, y]) * widened(k[u, h, y])
                 out[e, h] = total
 
 
 @compiled
 def _sums(indptr, indices, c, x, out, first, last):
     heads, width = x.shape[1], x.shape[2]
+    total = np.empty((heads, width), c.dtype)
     for v in range(first, last):
-        out[v] = 0
+        total[:] = 0
         for e in range(indptr[v], indptr[v + 1]):
             u = indices[e]
             for h in range(heads):
                 share = c[e, h]
                 for y in range(width):
-                    out[v, h, y] += share * x[u, h, y]
+                    total[h, y] += share * widened(x[u, h, y])
+        for h in range(heads):
+            for y in range(width):
+                out[v, h, y] = rounded(total[h, y], out)
 
 
 @compiled

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops import edges_blocks, edges_threads
+from attractor.energy.ops.precision import at_least_float32
 
 if TYPE_CHECKING:
     from attractor.energy.edges import Edges
@@ -37,8 +38,7 @@ def along_edges(q: Tensor, k: Tensor, edges: Edges) -> Parts:
     Memory is O(N H Y) beside the edges. A token without neighbours has 0 in all three. Two derivatives of the
     energy, hence one of the force, as in :func:`attractor.energy.ops.strips.strips`.
     """
-    working = torch.promote_types(q.dtype, torch.float32)
-    q, k = q.to(working).contiguous(), k.to(working).contiguous()
+    q, k = at_least_float32(q).contiguous(), at_least_float32(k).contiguous()
     return torch.ops.attractor.align_edges(q, k, q, *edges.arrays, *edges.transposed.arrays)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.precision import at_least_float32, summed_in
+
 CACHE = 2**18  # scores of one tile on a CPU: 1 MB of float32, what a core's L2 cache holds
 LAUNCH = 2**24  # scores of one tile elsewhere: kernels are launched one by one and want to be large
 NARROWEST = 16  # rows of a strip below which matrix products slow down more than the cache gives
@@ -51,7 +53,7 @@ def strips(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: boo
 @torch.library.impl("attractor::align", KERNEL)
 def _(q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
     """Row log-sum-exps of ``S = q k^T``, ``P k`` and ``P^T v``; ``q, k, v (G, N, Y)``, ``absent (G, N)`` keys."""
-    lse = q.new_empty(q.shape[:2], dtype=_precise(q))
+    lse = q.new_empty(q.shape[:2], dtype=summed_in(q.dtype))
     mix, pull = torch.empty_like(q), torch.zeros_like(q, dtype=lse.dtype)
     with torch.autocast(q.device.type, enabled=False):
         for at in _strips(q):
@@ -82,7 +84,7 @@ def _(
     dP = dmix k^T + v dpull^T               r_C = dmix_C . mix_C + v_C . (P dpull)_C
     dS = P * (dP - r + dlse)                dq = dS k,   dk = dS^T q + P^T dmix,   dv = P dpull
     """
-    dq, dk, dv = torch.empty_like(q), torch.zeros_like(q, dtype=_precise(q)), torch.empty_like(q)
+    dq, dk, dv = torch.empty_like(q), torch.zeros_like(q, dtype=summed_in(q.dtype)), torch.empty_like(q)
     with torch.autocast(q.device.type, enabled=False):
         rest = dlse - (dmix * mix).sum(dim=-1, dtype=dlse.dtype)
         for at in _strips(q):
@@ -110,7 +112,7 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
     if dmix is None and dpull is None and dlse is not None:
         row = dlse.unsqueeze(-1).to(q.dtype)
         return row * mix, torch.ops.attractor.align(q, k, row * q, absent, ctx.include_self)[2], None, None, None
-    dlse = q.new_zeros(q.shape[:2], dtype=_precise(q)) if dlse is None else dlse.contiguous()
+    dlse = q.new_zeros(q.shape[:2], dtype=summed_in(q.dtype)) if dlse is None else dlse.contiguous()
     dmix, dpull = (torch.zeros_like(q) if d is None else d.contiguous() for d in (dmix, dpull))
     return *torch.ops.attractor.align_gradient(q, k, v, absent, ctx.include_self, mix, dlse, dmix, dpull), None, None
 
@@ -121,7 +123,7 @@ def _no_further(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, ...]:
 
 @torch.library.register_fake("attractor::align")
 def _(q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
-    return q.new_empty(q.shape[:2], dtype=_precise(q)), torch.empty_like(q), torch.empty_like(q)
+    return q.new_empty(q.shape[:2], dtype=summed_in(q.dtype)), torch.empty_like(q), torch.empty_like(q)
 
 
 @torch.library.register_fake("attractor::align_gradient")
@@ -131,10 +133,6 @@ def _(q: Tensor, *others: Any) -> Parts:
 
 torch.library.register_autograd("attractor::align", _backward, setup_context=_remember)
 torch.library.register_autograd("attractor::align_gradient", _no_further)
-
-
-def _precise(q: Tensor) -> torch.dtype:
-    return torch.promote_types(q.dtype, torch.float32)
 
 
 def _strips(q: Tensor) -> Iterator[Strip]:
@@ -150,7 +148,7 @@ def _strips(q: Tensor) -> Iterator[Strip]:
 
 def _scores(q: Tensor, k: Tensor, absent: Tensor | None, include_self: bool, at: Strip) -> Tensor:
     """The scores of one strip in float32 or better, excluded pairs far below any other."""
-    scores = torch.bmm(q[at], k[at[0]].mT).to(_precise(q))
+    scores = at_least_float32(torch.bmm(q[at], k[at[0]].mT))
     never = torch.finfo(scores.dtype).min / 2  # and not -inf: a row without a single key stays finite
     if absent is not None:
         scores += (absent[at[0]].to(scores.dtype) * never).unsqueeze(1)

@@ -1,21 +1,28 @@
-"""Compiled loops over the rows of a graph, on as many threads as torch has."""
+"""Compiled loops over the rows of a graph, on the threads that torch computes on."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from numba import njit
 from torch import Tensor
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+from attractor.energy.ops.bfloat16 import array
 
-PARTS = 8  # of the rows for each thread: hubs and leaves lie unevenly
-SMALL = 2**24  # numbers of rows and edges, some milliseconds: so long torch's own threads spin, and two more fight them
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Work = Callable[[], None]
+
+PARTS = 4  # of the rows for each thread: hubs and leaves lie unevenly
+SMALL = 2**18  # numbers of rows and edges that take less time than it takes to share them out
+SMALL_FOR_OWN = 2**24  # where threads are our own, torch's spin for some milliseconds yet, and the two fight
 # Sums may be regrouped, but NaN and infinity stay what they are.
 OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
@@ -32,15 +39,64 @@ def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor, cel
     """Call ``kernel(indptr, *tensors, first, last)`` for ranges of rows, all with about as many rows and edges.
 
     ``cells`` says how many numbers each of these takes, which decides whether one thread is enough.
-    Threads of Python, not numba's: those abort in a forked process and cannot be entered by two threads at once.
     """
-    arrays = [t.detach().numpy() for t in (indptr, *tensors)]
+    arrays = [array(t) for t in (indptr, *tensors)]
     nodes, threads = len(indptr) - 1, torch.get_num_threads()
-    work = nodes + int(indptr[-1])
-    if threads == 1 or work * cells < SMALL:
+    size = nodes + int(indptr[-1])
+    if threads == 1 or size * cells < (SMALL if _team else SMALL_FOR_OWN):
         return kernel(*arrays, 0, nodes)
-    shares = [work * part // (PARTS * threads) for part in range(PARTS * threads + 1)]
+    shares = [size * part // (PARTS * threads) for part in range(PARTS * threads + 1)]
     bounds = [bisect_left(range(nodes), share, key=lambda v: v + int(arrays[0][v])) for share in shares]
-    with ThreadPoolExecutor(threads) as pool:
-        for part in [pool.submit(kernel, *arrays, *bound) for bound in pairwise(bounds)]:
-            part.result()
+    ranges = pairwise(bounds)  # every thread takes the next one
+    on_threads(lambda: _drain(kernel, arrays, ranges), threads)
+
+
+def on_threads(work: Work, threads: int) -> None:
+    """Run ``work`` on so many threads at once; what the first of them to fail raises is raised.
+
+    On torch's own where they can be had. Never on numba's: those abort in a forked process and cannot be entered by two
+    threads at once.
+    """
+    failures: list[BaseException] = []
+
+    def guarded(*_: Any) -> None:
+        try:
+            work()
+        except BaseException as failure:  # which would be printed and forgotten on a thread of another language
+            failures.append(failure)
+
+    if _team:
+        _team(CALLBACK(guarded), None, threads, 0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(threads):
+                pool.submit(guarded)
+    if failures:
+        raise failures[0]
+
+
+def _drain(kernel: Callable[..., None], arrays: list[Any], ranges: Iterator[tuple[int, int]]) -> None:
+    for first, last in ranges:
+        kernel(*arrays, first, last)
+
+
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def _find_team() -> Any:
+    """``GOMP_parallel(function, data, threads, flags)`` of the OpenMP runtime that torch itself is linked against."""
+    try:
+        return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so")).GOMP_parallel
+    except (OSError, AttributeError):  # another system, another runtime
+        return None
+
+
+def _leave_team() -> None:
+    """In a forked process torch's threads are gone, but its runtime waits for them."""
+    global _team
+    _team = None
+
+
+_team = _find_team()
+if _team:
+    os.register_at_fork(after_in_child=_leave_team)
