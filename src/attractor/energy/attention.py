@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.edges import Edges
-from attractor.energy.ops import Alignment, Mixing, align, attention_map, merge_heads, split_heads
+from attractor.energy.ops import Alignment, Mixing, align, attention_map, linear, merge_heads, recomputed, split_heads
 
 
 class EnergyAttention(Energy):
@@ -64,7 +63,7 @@ class EnergyAttention(Energy):
         if context is not None:
             context.check_pairs(g.shape[0], self.heads, g.shape[1])
         biases = (None, None) if self.bias is None else self.bias.flatten(1)
-        q, k = (split_heads(F.linear(g, w, b), self.heads) for w, b in zip(self.W.flatten(1, 2), biases, strict=True))
+        q, k = (split_heads(linear(g, w, b), self.heads) for w, b in zip(self.W.flatten(1, 2), biases, strict=True))
         return (q if self.M is not None else (q * self.beta).to(q.dtype)), k
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
@@ -79,6 +78,8 @@ class EnergyAttention(Energy):
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
         if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
             return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
+        if self.M is None and (context is None or context.all_pairs):
+            return self._dense_force(g, context)
         return self._force(g, self._align(g, context))
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
@@ -128,8 +129,27 @@ class EnergyAttention(Energy):
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
         pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)
         wq, wk = self.W.flatten(1, 2)
-        force = F.linear(merge_heads(aligned.mix), wq.T).to(g.dtype)
-        return force + F.linear(merge_heads(pull), wk.T)
+        force = linear(merge_heads(aligned.mix), wq.T).to(g.dtype)
+        return force + linear(merge_heads(pull), wk.T)
+
+    def _dense_force(self, g: Tensor, context: Context | None) -> Tensor:
+        """The same, of tokens that all see each other; beta folded into the weights."""
+        g = real_tokens(g, self.W.shape[-1], context)
+        tokens = None if context is None or context.tokens is None else context.tokens.expand(g.shape[:2])
+
+        def parts(at: slice, g: Tensor, *into: Tensor) -> tuple[Tensor, Tensor]:
+            w, b = into[:2], into[2:] or (None, None)
+            q, k = (split_heads(linear(g, *own), self.heads) for own in zip(w, b, strict=True))
+            around = None if tokens is None else Context(tokens=tokens[at])
+            aligned = align(q, k, around, self.include_self, energy=False)
+            return merge_heads(aligned.mix), merge_heads(aligned.pull)
+
+        wq, wk = self.W
+        into = [(wq * self.beta).flatten(0, 1), wk.flatten(0, 1)]
+        if self.bias is not None:
+            bq, bk = self.bias.unsqueeze(-1)
+            into += [(bq * self.beta).flatten(), bk.flatten()]
+        return recomputed(parts, g, [wq.flatten(0, 1), (wk / self.beta).flatten(0, 1)], into)
 
     def _force_by_head(self, g: Tensor, edges: Edges) -> Tensor:
         """The same, of a graph that may be large: one head at a time, and beta folded into the weights."""
@@ -139,8 +159,8 @@ class EnergyAttention(Energy):
             beta = self.beta[head, 0, 0] if isinstance(self.beta, Tensor) else self.beta
             wq, wk = self.W[:, head].to(g.dtype)
             bq, bk = (None, None) if self.bias is None else self.bias[:, head].to(g.dtype)
-            q = F.linear(g, wq * beta, bq if bq is None else bq * beta)
-            k = F.linear(g, wk, bk)
+            q = linear(g, wq * beta, bq if bq is None else bq * beta)
+            k = linear(g, wk, bk)
             aligned = align(q.unsqueeze(1), k.unsqueeze(1), edges=edges)
             force.flatten(0, 1).addmm_(aligned.mix.to(g.dtype).flatten(0, 2), wq)
             force.flatten(0, 1).addmm_(aligned.pull.to(g.dtype).flatten(0, 2), wk / beta)

@@ -52,6 +52,11 @@ class Context:
         if weights.ndim != 2 or weights.shape[0] != count:
             raise InputError(f"weights of {count} edges must be (E, H) or (E, 1), not {_what(weights)}")
 
+    @property
+    def all_pairs(self) -> bool:
+        """Whether all tokens that there are see each other, all pairs with the same weight."""
+        return len(self.edges) == 0 and self.pairs is None and self.weights is None
+
     def rows(self, index: Tensor) -> Context:
         """The context of the samples ``index`` alone."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}

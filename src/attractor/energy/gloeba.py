@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.ops import merge_heads, softmax_attention, split_heads
+from attractor.energy.ops import Linear, merge_heads, softmax_attention, split_heads
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -72,9 +72,9 @@ class GloebaAttention(nn.Module):
         self.M = nn.Parameter(torch.stack(bases))
         self.norm_scale = nn.Parameter(torch.ones(heads))
         self.log_temp = nn.Parameter(torch.zeros(heads))
-        self.W_tied = nn.Linear(dim, dim)
-        self.W_v = nn.Linear(dim, dim)
-        self.proj = nn.Linear(dim, dim)
+        self.W_tied = Linear(dim, dim)
+        self.W_v = Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
     def temperature(self) -> Tensor:
         """``tau_h`` of every head, shape ``(H,)``."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
+from attractor.energy.ops import linear, recomputed
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -55,7 +56,7 @@ class HopfieldMemory(Energy):
 
     def overlaps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``h_mu = xi_mu . g + b_mu`` of every token, ``(B, N, D) -> (B, N, M)``."""
-        return F.linear(real_tokens(g, self.xi.shape[1], context), self.xi, self.bias)
+        return linear(real_tokens(g, self.xi.shape[1], context), self.xi, self.bias)
 
     def pulls(self, g: Tensor) -> Tensor:
         """``G'_mu(h)``: how strongly each memory draws every token, ``(B, N, D) -> (B, N, M)``."""
@@ -69,7 +70,9 @@ class HopfieldMemory(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
         g = real_tokens(g, self.xi.shape[1], context)
-        return _cleared(in_blocks(lambda g: self._force(g, self.overlaps(g)), g, dim=1), context)
+        rows, own = g.flatten(0, 1), [self.xi, self.bias]
+        force = recomputed(lambda _, g, xi, bias: (self._slope(linear(g, xi, bias)),), rows, [self.xi], own)
+        return _cleared(force.view_as(g), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of overlaps."""
@@ -87,7 +90,7 @@ class HopfieldMemory(Energy):
         return -self._potential(at_least_float32(h))
 
     def _force(self, g: Tensor, h: Tensor) -> Tensor:
-        return F.linear(self._slope(h), self.xi.T).to(g.dtype)
+        return linear(self._slope(h), self.xi.T).to(g.dtype)
 
     def _potential(self, h: Tensor) -> Tensor:
         """``G(h)`` of every token, ``(B, N, M) -> (B, N)``."""

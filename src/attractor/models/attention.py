@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.ops import merge_heads, softmax_attention, split_heads
+from attractor.energy.ops import Linear, linear, merge_heads, softmax_attention, split_heads
 
 
 def multi_head(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -21,7 +20,7 @@ class StandardAttention(nn.Module):
     def __init__(self, dim: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.W_q, self.W_k, self.W_v, self.proj = (nn.Linear(dim, dim) for _ in range(4))
+        self.W_q, self.W_k, self.W_v, self.proj = (Linear(dim, dim) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, N, D) -> (B, N, D)``."""
@@ -35,9 +34,9 @@ class PrototypeAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.prototypes = nn.Parameter(torch.randn(1, prototypes, dim) * 0.02)
-        self.q_proj = nn.Linear(dim, dim)
-        self.kv_proj = nn.Linear(dim, 2 * dim)
-        self.out_proj = nn.Linear(dim, dim)
+        self.q_proj = Linear(dim, dim)
+        self.kv_proj = Linear(dim, 2 * dim)
+        self.out_proj = Linear(dim, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(B, N, D) -> (B, P, D)``."""
@@ -57,11 +56,11 @@ class CrossAttention(nn.Module):
         self.heads = heads
         self.in_proj_weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(3 * dim, dim)))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
-        self.out_proj = nn.Linear(dim, dim)
+        self.out_proj = Linear(dim, dim)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """``(B, N, D), (B, M, D) -> (B, N, D)``."""
         dim = x.shape[-1]
-        q = F.linear(x, self.in_proj_weight[:dim], self.in_proj_bias[:dim])
-        k, v = F.linear(context, self.in_proj_weight[dim:], self.in_proj_bias[dim:]).chunk(2, dim=-1)
+        q = linear(x, self.in_proj_weight[:dim], self.in_proj_bias[:dim])
+        k, v = linear(context, self.in_proj_weight[dim:], self.in_proj_bias[dim:]).chunk(2, dim=-1)
         return self.out_proj(multi_head(q, k, v, self.heads))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from attractor.energy import GloebaAttention
+from attractor.energy.ops import Linear
 from attractor.models.attention import StandardAttention
 
 
@@ -18,7 +19,7 @@ class Block(nn.Module):
         self.attn = attention
         self.norm2 = nn.LayerNorm(dim)
         self.ffn = nn.Sequential(
-            nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim), nn.Dropout(dropout)
+            Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), Linear(hidden, dim), nn.Dropout(dropout)
         )
 
     def forward(self, x: Tensor) -> Tensor:

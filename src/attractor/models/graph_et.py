@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.dynamics.fixed import Fixed
 from attractor.energy import Context, EnergyAttention, HopfieldMemory
+from attractor.energy.ops import Linear
 from attractor.errors import InputError
 from attractor.models.config import GraphETConfig
 from attractor.models.edge_mixing import EdgeMixing
@@ -40,7 +41,7 @@ class GraphET(nn.Module):
         self.standardize = Standardize(config.features)
         self.standardize_positions = Standardize(config.positions)
         self.standardize_links = Standardize(config.links)
-        self.embedding = nn.Linear(config.features + config.positions + config.eigenvectors, dim)
+        self.embedding = Linear(config.features + config.positions + config.eigenvectors, dim)
         self.reader = nn.Parameter(torch.randn(dim))
         self.mixing = EdgeMixing(config.links, KINDS, config.heads)
         self.dropout = nn.Dropout(config.dropout)
@@ -48,10 +49,10 @@ class GraphET(nn.Module):
         self.head = nn.Sequential(
             nn.LayerNorm(2 * dim),
             nn.Dropout(config.dropout),
-            nn.Linear(2 * dim, dim),
+            Linear(2 * dim, dim),
             nn.GELU(),
             nn.Dropout(config.dropout),
-            nn.Linear(dim, config.classes),
+            Linear(dim, config.classes),
         )
 
     @property

@@ -11,6 +11,7 @@ from torch import Tensor, cos, nn, sin
 
 from attractor.dynamics import Rule, Trace, descend_blocks
 from attractor.energy import Context, EnergyAttention, HopfieldMemory
+from attractor.energy.ops import Linear
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 from attractor.models.config import ImageETConfig
@@ -51,13 +52,13 @@ class ImageET(ImageModel):
         super().__init__(config.channels)
         self.config = config
         pixels = config.channels * config.patch**2
-        self.encoder = nn.Linear(pixels, config.dim)
+        self.encoder = Linear(pixels, config.dim)
         self.cls_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
         self.mask_token = nn.Parameter(torch.randn(config.dim) * INIT_STD)
         self.positions = nn.Parameter(plane_waves(config.grid, config.dim))
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.blocks))
         self.readout = nn.LayerNorm(config.dim, eps=config.readout_eps) if config.readout == "layer" else None
-        self.decoder = nn.Linear(config.dim, pixels)
+        self.decoder = Linear(config.dim, pixels)
 
     @property
     def descents(self) -> list[EnergyBlock]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from attractor.dynamics import Rule, Trace, descend
 from attractor.energy import Context, Edges, EnergyAttention, EnergyLayerNorm, EnergySum, HopfieldMemory
 from attractor.energy.base import in_blocks
+from attractor.energy.ops import Linear
 from attractor.errors import InputError
 from attractor.models.config import NodeETConfig
 from attractor.models.standardize import Standardize
@@ -34,7 +35,7 @@ class NodeET(nn.Module):
         self.config = config
         dim = config.dim
         self.standardize = Standardize(config.features)
-        self.embedding = nn.Linear(config.features, dim)
+        self.embedding = Linear(config.features, dim)
         self.dropout = nn.Dropout(config.dropout)
         self.norm = EnergyLayerNorm(dim)
         attention = [
@@ -44,12 +45,12 @@ class NodeET(nn.Module):
         self.energy = EnergySum([*attention, HopfieldMemory(dim, config.memories)])
         self.head = nn.Sequential(
             nn.LayerNorm(2 * dim),
-            nn.Linear(2 * dim, dim),
+            Linear(2 * dim, dim),
             nn.GELU(),
             nn.Dropout(config.dropout),
-            nn.Linear(dim, config.classes),
+            Linear(dim, config.classes),
         )
-        self.decoder = nn.Linear(dim, config.features)
+        self.decoder = Linear(dim, config.features)
 
     def forward(self, x: Tensor, edges: tuple[Edges, ...], nodes: Tensor | None = None) -> Tensor:
         """Logits ``(N, classes)``, or of these ``nodes`` alone."""

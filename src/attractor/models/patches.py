@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from attractor.energy.ops import Linear
 from attractor.models.config import SelyneConfig
 
 
@@ -33,7 +34,7 @@ class PatchEmbedding(nn.Module):
         super().__init__()
         self.patch_sizes = config.patch_sizes
         self.embeds = nn.ModuleList(
-            nn.Sequential(nn.Linear(config.channels * p * p, config.dim), nn.LayerNorm(config.dim))
+            nn.Sequential(Linear(config.channels * p * p, config.dim), nn.LayerNorm(config.dim))
             for p in config.patch_sizes
         )
         self.pos_embeds = nn.ParameterList(

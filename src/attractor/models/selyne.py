@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy import GloebaAttention
+from attractor.energy.ops import Linear
 from attractor.errors import InputError
 from attractor.models.attention import CrossAttention, PrototypeAttention, StandardAttention
 from attractor.models.blocks import Block
@@ -63,12 +64,12 @@ class Decoder(nn.Module):
         self.decoder_queries = nn.Parameter(torch.randn(1, tokens, dim) * 0.02)
         self.positional_embedding = nn.Parameter(torch.randn(1, tokens, dim) * 0.02)
         self.adaptive_weight = nn.Parameter(torch.ones(1))
-        self.latent_projector = nn.Linear(config.latent, dim)
+        self.latent_projector = Linear(config.latent, dim)
         depth = config.depth if config.decoder_depth is None else config.decoder_depth
         self.transformer_blocks = nn.ModuleList(make_block(config) for _ in range(depth))
         self.final_layer_norm = nn.LayerNorm(dim)
-        self.patch_to_pixels = nn.Sequential(nn.Linear(dim, self.patch**2 * config.channels))
-        self.token_specific_latent = nn.Linear(config.latent, tokens * dim)
+        self.patch_to_pixels = nn.Sequential(Linear(dim, self.patch**2 * config.channels))
+        self.token_specific_latent = Linear(config.latent, tokens * dim)
         self.cross_attn_norm_q = nn.LayerNorm(dim)
         self.cross_attn_norm_kv = nn.LayerNorm(dim)
         self.cross_attention = CrossAttention(dim, config.heads)
@@ -106,13 +107,13 @@ class Selyne(ImageModel):
         summary = dim * (1 + config.prototypes)
         self.encoder_head = nn.Sequential(
             nn.LayerNorm(summary),
-            nn.Linear(summary, dim),
+            Linear(summary, dim),
             nn.GELU(),
-            nn.Linear(dim, config.latent),
+            Linear(dim, config.latent),
             nn.LayerNorm(config.latent),
         )
         self.decoder = Decoder(config)
-        self.classifier = nn.Linear(config.latent, config.classes)
+        self.classifier = Linear(config.latent, config.classes)
         self.proto_log_tau = nn.Parameter(torch.tensor(0.1).log())
 
     def require_fit(self, images: Tensor) -> None:

@@ -2,5 +2,18 @@
 
 from attractor.energy.ops.alignment import Alignment, Mixing, align, attention_map
 from attractor.energy.ops.attention import merge_heads, softmax_attention, split_heads
+from attractor.energy.ops.linear_maps import Linear, linear
+from attractor.energy.ops.recomputing import recomputed
 
-__all__ = ["Alignment", "Mixing", "align", "attention_map", "merge_heads", "softmax_attention", "split_heads"]
+__all__ = [
+    "Alignment",
+    "Linear",
+    "Mixing",
+    "align",
+    "attention_map",
+    "linear",
+    "merge_heads",
+    "recomputed",
+    "softmax_attention",
+    "split_heads",
+]

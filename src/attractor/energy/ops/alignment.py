@@ -47,6 +47,7 @@ def align(
     edges: Edges | None = None,
     weights: Tensor | None = None,
     mixing: Mixing | None = None,
+    energy: bool = True,
 ) -> Alignment:
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
@@ -54,6 +55,7 @@ def align(
     which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores. ``edges``
     say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and ``weights (E, H)`` or
     ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge keeps a number a head.
+    Without ``energy`` the ``lse`` means nothing.
     """
     batch, heads, n, _ = q.shape
     if edges is not None and (mixing is not None or weights is not None):
@@ -65,7 +67,7 @@ def align(
     dense = context is not None and (context.pairs is not None or context.weights is not None)
     if dense or mixing is not None or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self, mixing)
-    return Alignment(*strips(q, k, context.tokens if context else None, include_self))
+    return Alignment(*strips(q, k, context.tokens if context else None, include_self, energy))
 
 
 def reference(

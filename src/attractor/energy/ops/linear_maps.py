@@ -1,0 +1,66 @@
+"""Linear maps in float32 by the faster of torch's two libraries on x86 processors."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SMALL = 2**18  # multiplications that end before it matters who does them
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x W^T + b`` like torch's own, ``(..., K), (M, K) -> (..., M)``, by any derivative.
+
+    In float32 torch's own calls MKL, which on processors of other makers leaves half of their vector width unused;
+    oneDNN, which torch carries for convolutions and bfloat16, does not. See benchmarks/LOG.md.
+    """
+    if _by_onednn(x, weight):
+        return _Linear.apply(x, weight, bias)
+    return F.linear(x, weight, bias)
+
+
+class Linear(nn.Linear):
+    """torch's own layer, through :func:`linear`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x W^T + b``."""
+        return linear(x, self.weight, self.bias)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), (dy,) = ctx.saved_tensors, grads
+        rows, drows = x.flatten(0, -2), dy.flatten(0, -2)
+        wanted = ctx.needs_input_grad
+        return (
+            linear(dy, weight.T) if wanted[0] else None,
+            linear(drows.T, rows.T) if wanted[1] else None,
+            drows.sum(dim=0) if wanted[2] else None,
+        )
+
+
+def _by_onednn(x: Tensor, weight: Tensor) -> bool:
+    return (
+        AVAILABLE
+        and not torch.compiler.is_compiling()
+        and not torch.compiler.is_exporting()  # before sizes are looked at, which an export keeps free
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == "cpu"
+        and x.ndim > 1
+        and x.numel() * weight.shape[0] > SMALL
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    )
+
+
+AVAILABLE = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
