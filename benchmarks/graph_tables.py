@@ -74,8 +74,9 @@ def odd(results: Path) -> str:
     found = read_json(results / "graphs-oneclass.json")["summary"]
     words = {
         "attractor": "**attractor**",
-        "plain_mahalanobis": "Mahalanobis distance of graph statistics",
-        "plain_neighbours": "five nearest neighbours by graph statistics",
+        "mahalanobis_few": "Mahalanobis distance of counts and means",
+        "mahalanobis_many": "Mahalanobis distance of all graph statistics",
+        "neighbours_many": "five nearest neighbours by all graph statistics",
     }
     lines = [
         "**Odd graphs.** Each class in turn is normal; a detector sees nine tenths of its graphs and no other, and is "

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
 
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.errors import InputError
 from attractor.tasks import GraphAnomalyDetector
+from attractor.tasks.graphs.scores import GraphScorer
 from attractor.training.loop import Trainer
 from random_graphs import renumbered, renumbering
 from rings import rings_and_paths
@@ -52,6 +54,14 @@ def test_paths_stand_out_among_rings_and_rings_do_not() -> None:
     assert detector.score(graphs[both], [0] * 20 + [1] * 80) > 0.9
 
 
+def test_a_score_is_the_geometric_mean_of_two_distances() -> None:
+    normal, asked = torch.randn(30, 6), 2 * torch.randn(5, 6)
+    fitted = LedoitWolf().fit(normal.double().numpy())
+    gap = (asked[:, None, 3:] - normal[:, 3:]).norm(dim=-1).sort(dim=1).values[:, :5].mean(dim=1)
+    expected = np.sqrt(fitted.mahalanobis(asked.double().numpy()) * gap.double().numpy())
+    np.testing.assert_allclose(GraphScorer(3).fit(normal)(asked).numpy(), expected, rtol=1e-4)
+
+
 def test_decisions_and_p_values_are_those_of_the_graphs_that_calibrate(fitted: GraphAnomalyDetector) -> None:
     scores, p = fitted.decision_function(GRAPHS), fitted.p_values(GRAPHS)
     assert scores.shape == (40,) and scores.dtype == np.float64 and (scores >= 0).all() and scores.std() > 0
@@ -86,9 +96,9 @@ def test_graphs_that_calibrate_decide_and_do_nothing_else() -> None:
 
 def test_members_are_averaged_and_start_apart(fitted: GraphAnomalyDetector, pair: GraphAnomalyDetector) -> None:
     both = []
-    for member, gaussian in zip(pair.members_, pair.gaussians_, strict=True):
+    for member, scorer in zip(pair.members_, pair.scorers_, strict=True):
         alone = copy.copy(pair)
-        alone.members_, alone.gaussians_ = [member], [gaussian]
+        alone.members_, alone.scorers_ = [member], [scorer]
         both.append(alone.decision_function(GRAPHS))
     np.testing.assert_array_equal(both[0], fitted.decision_function(GRAPHS))  # the first is the only one of one
     assert not np.allclose(both[0], both[1])

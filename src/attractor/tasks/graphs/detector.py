@@ -20,7 +20,7 @@ from attractor.errors import InputError
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_members
 from attractor.tasks.graphs.saved import load_detector, save_detector
-from attractor.tasks.graphs.scores import distances, fit_gaussian
+from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
 from attractor.training.graphs import Graphs
 
@@ -29,10 +29,11 @@ STEPS, EPOCHS = 150, 5  # by default as many epochs as make so many steps, and a
 
 
 class GraphAnomalyDetector(BaseEstimator):
-    """Finds the odd graphs: Energy Transformers that foretell what is hidden of normal ones, and a latent Gaussian.
+    """Finds the odd graphs: Energy Transformers that foretell what is hidden of normal ones, and their latents.
 
-    The score is the squared Mahalanobis distance of a graph's latent, what its reader and its nodes became at the end
-    of the descent, from those of the normal graphs that train, under their Ledoit-Wolf covariance. Graphs are whatever
+    A latent is what a graph's reader and its nodes, in the mean, became at the end of the descent. The score is the
+    geometric mean of its squared Mahalanobis distance from the normal graphs that train and of the distance of its
+    nodes' part to the five nearest of those. Graphs are whatever
     :func:`attractor.data.graphs.graph_sets.as_graph_set` reads, of any size; their classes, if any, do not act.
 
     ``dim``, ``blocks``: width of the tokens and energies in a row. ``epochs``: by default enough for 150 optimizer
@@ -41,7 +42,7 @@ class GraphAnomalyDetector(BaseEstimator):
     averaged. ``false_alarm_rate``: share of normal graphs that may be flagged. ``seed``: of the held-out graphs and of
     training.
 
-    Nothing happens before :meth:`fit`. Fitted attributes: ``members_``, ``gaussians_`` (one a member), ``encoder_``
+    Nothing happens before :meth:`fit`. Fitted attributes: ``members_``, ``scorers_`` (one a member), ``encoder_``
     (labels and attributes that the networks know), ``calibrator_``, ``threshold_`` (of scores), ``split_`` (numbers of
     the graphs that train and of those that calibrate, its ``validation``), ``history_`` (a row an epoch and member; not
     saved).
@@ -101,7 +102,8 @@ class GraphAnomalyDetector(BaseEstimator):
         self.encoder_ = Encoder.of(graphs[self.split_.train], self.walks)
         packed = self.encoder_.encode(graphs)
         self._train(packed, None if checkpoint is None else Path(checkpoint).expanduser(), resume)
-        self.gaussians_ = [fit_gaussian(member, packed, self.split_.train) for member in self.members_]
+        normal = [latents(member, packed, self.split_.train) for member in self.members_]
+        self.scorers_ = [GraphScorer(self.dim).fit(z) for z in normal]
         self._calibrate(packed)
         return self
 
@@ -123,7 +125,7 @@ class GraphAnomalyDetector(BaseEstimator):
 
     def _calibrate(self, packed: PackedGraphs) -> None:
         self.calibrator_ = ConformalCalibrator(self.false_alarm_rate).fit(
-            distances(self.members_, self.gaussians_, packed, self.split_.validation)
+            mean_scores(self.members_, self.scorers_, packed, self.split_.validation)
         )
         self.threshold_ = self.calibrator_.threshold
         if self.calibrator_.warning:
@@ -135,7 +137,7 @@ class GraphAnomalyDetector(BaseEstimator):
         """Scores ``(G,)``, higher is more anomalous."""
         self._check_fitted()
         packed = self.encoder_.encode(as_graph_set(graphs))
-        return distances(self.members_, self.gaussians_, packed, torch.arange(len(packed)))
+        return mean_scores(self.members_, self.scorers_, packed, torch.arange(len(packed)))
 
     def predict(self, graphs: Any) -> NDArray[np.int64]:
         """Decisions ``(G,)``: 1 anomalous, 0 normal, at the calibrated false-alarm rate."""

@@ -15,8 +15,8 @@ from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
 from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.scoring.gaussian import LatentGaussian
 from attractor.tasks.graphs.fitting import device
+from attractor.tasks.graphs.scores import GraphScorer
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
 
 
 def save_detector(detector: GraphAnomalyDetector, folder: Path) -> Path:
-    """Write every network with its Gaussian, the split, the settings, what the networks read, and what decides."""
+    """Write every network with its scorer, the split, the settings, what the networks read, and what decides."""
     config = {
         "detector": detector.get_params(deep=False),
         "model": detector.members_[0].config.to_dict(),
         "encoder": asdict(detector.encoder_),
     }
-    modules = module_tensors("members", detector.members_) | module_tensors("gaussians", detector.gaussians_)
+    modules = module_tensors("members", detector.members_) | module_tensors("scorers", detector.scorers_)
     calibration = {"calibrator": detector.calibrator_.to_json()}
     return save_parts(folder, DETECTOR, config, calibration, modules | split_tensors(detector.split_))
 
@@ -72,9 +72,9 @@ def load_detector(kind: type[GraphAnomalyDetector], folder: Path) -> GraphAnomal
         detector = kind(**config["detector"])
         detector._check_settings()
         detector.encoder_, detector.members_ = load_networks(config, tensors, detector.members, folder)
-        detector.gaussians_ = [LatentGaussian(3 * member.config.dim) for member in detector.members_]
-        for number, gaussian in enumerate(detector.gaussians_):
-            load_weights(gaussian, part_of(tensors, f"gaussians.{number}."), str(folder / WEIGHTS))
+        detector.scorers_ = [GraphScorer(member.config.dim) for member in detector.members_]
+        for number, scorer in enumerate(detector.scorers_):
+            load_weights(scorer, part_of(tensors, f"scorers.{number}."), str(folder / WEIGHTS))
         detector.split_ = load_split(tensors)
         detector.calibrator_ = ConformalCalibrator.from_json(calibration["calibrator"])
         detector.threshold_ = detector.calibrator_.threshold

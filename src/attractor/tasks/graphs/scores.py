@@ -7,39 +7,52 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from attractor.data.graphs.packed import PackedGraphs
-from attractor.models import GraphBatch, GraphET
+from attractor.models import GraphET
 from attractor.scoring.gaussian import LatentGaussian
+from attractor.scoring.methods import geometric_mean
+from attractor.scoring.neighbours import NearestNeighbours
 from attractor.tasks.graphs.fitting import device
 from attractor.training.graphs import batches
 
 
-def latent(model: GraphET, batch: GraphBatch) -> Tensor:
-    """``g_T`` of the reader, its mean over the nodes and its standard deviation over them, ``(G, 3 D)``."""
-    g, _ = model.evolve(batch)
-    mean = batch.mean_over_nodes(g)
-    variance = batch.mean_over_nodes((g - mean[batch.graph]).square())
-    return torch.cat([g[batch.readers], mean, variance.sqrt()], dim=1)
+class GraphScorer(nn.Module):
+    r"""Geometric mean of two distances from the normal graphs, neither of whose units count for more::
+
+        s(z) = sqrt((z - mean)^T Sigma^-1 (z - mean) . d_5(m))        z = [r, m]
+
+    ``z (G, 2 D)`` is what :meth:`GraphET.read` gives, ``r`` its part of the reader and ``m`` that of the nodes;
+    ``Sigma`` the Ledoit-Wolf covariance of normal ones, ``d_5`` the mean Euclidean distance to the five nearest. Both
+    are the scores of images (:class:`LatentGaussian`, :class:`NearestNeighbours`), and so is how they are combined.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.gaussian, self.neighbours = LatentGaussian(2 * dim), NearestNeighbours(metric="euclidean")
+
+    def fit(self, z: Tensor) -> GraphScorer:
+        """Learn from the latents of normal graphs, ``(G, 2 D)``."""
+        self.gaussian.update(z)
+        self.gaussian.finish()
+        self.neighbours.fit(z[:, z.shape[1] // 2 :])
+        return self
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Scores ``(G,)``, float64; high is anomalous."""
+        return geometric_mean([self.gaussian.score(z), self.neighbours.score(z[:, z.shape[1] // 2 :]).double()])
 
 
 @torch.no_grad()
 def latents(model: GraphET, packed: PackedGraphs, graphs: Tensor) -> Tensor:
-    """Of the graphs of these numbers, ``(G, 3 D)``."""
-    return torch.cat([latent(model, batch).cpu() for batch in batches(packed, graphs, device())])
+    """Of the graphs of these numbers, ``(G, 2 D)``."""
+    return torch.cat([model.read(batch).cpu() for batch in batches(packed, graphs, device())])
 
 
-def fit_gaussian(model: GraphET, packed: PackedGraphs, graphs: Tensor) -> LatentGaussian:
-    """The latent Gaussian of the normal graphs of these numbers."""
-    gaussian = LatentGaussian(3 * model.config.dim)
-    gaussian.update(latents(model, packed, graphs))
-    return gaussian.finish()
-
-
-def distances(
-    members: Sequence[GraphET], gaussians: Sequence[LatentGaussian], packed: PackedGraphs, graphs: Tensor
+def mean_scores(
+    members: Sequence[GraphET], scorers: Sequence[GraphScorer], packed: PackedGraphs, graphs: Tensor
 ) -> NDArray[np.float64]:
-    """Mean over the members of the squared Mahalanobis distance of the graphs of these numbers, ``(G,)``."""
-    each = [gaussian.score(latents(m, packed, graphs)) for m, gaussian in zip(members, gaussians, strict=True)]
+    """Mean over the members of the scores of the graphs of these numbers, ``(G,)``."""
+    each = [scorer(latents(member, packed, graphs)) for member, scorer in zip(members, scorers, strict=True)]
     return torch.stack(each).mean(dim=0).numpy()
