@@ -70,8 +70,8 @@ class HopfieldMemory(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
         g = real_tokens(g, self.xi.shape[1], context)
-        rows, own = g.flatten(0, 1), [self.xi, self.bias]
-        force = recomputed(lambda _, g, xi, bias: (self._slope(linear(g, xi, bias)),), rows, [self.xi], own)
+        own = [self.xi] if self.bias is None else [self.xi, self.bias]
+        force = recomputed(lambda _, *g: (self._slope(linear(*g)),), g.flatten(0, 1), [self.xi], own)
         return _cleared(force.view_as(g), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
