@@ -1,0 +1,1 @@
+"""One file a side of a comparison: ours, and adaptors that run published code from its own checkout."""
