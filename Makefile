@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: test demo lint format clean
+.PHONY: test demo lint format bench bench-gpu clean
 .NOTPARALLEL:
 
 test: lint
@@ -12,6 +12,13 @@ test: lint
 
 demo: .venv/.installed-demo
 	$(BIN)/attractor demo
+
+# PEERS='--peer et-jax=PATH --python et-jax=PYTHON ...' sets published codes beside ours.
+bench: .venv/.installed-demo
+	$(BIN)/attractor bench $(PEERS)
+
+bench-gpu: .venv/.installed-demo
+	$(BIN)/attractor bench --device cuda --output results/gpu $(PEERS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check

@@ -92,32 +92,5 @@ def odd(results: Path) -> str:
     return "\n".join(lines)
 
 
-def speed(results: Path) -> str:
-    """A forward pass and a training step, ours and the published code's."""
-    found = read_json(results / "graph-speed.json")
-    threads = found["hardware"]["threads"]
-    lines = [
-        f"**Speed.** {found['graphs']} random graphs of 30 to 50 nodes, four blocks of width 128, 12 heads of width "
-        f"64, {threads} CPU thread{'s' * (threads > 1)}, in turns with the published JAX code; ratios within a turn, "
-        "median and range (`benchmarks/graph_speed.py`).",
-        "",
-        "| | forward | times as fast | training step | times as fast | its peak memory |",
-        "|---|---|---|---|---|---|",
-    ]
-    for side, words in {
-        "float32": "ours, float32",
-        "bfloat16": "ours, bfloat16",
-        "published": "published, float32",
-    }.items():
-        cells = []
-        for pass_ in ("forward", "train"):
-            row = found[pass_][side]
-            ratio = row.get("times_faster")
-            cells.append(f"{row['ms']:.0f} ms")
-            cells.append(f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else "1")
-        lines.append("| " + " | ".join([words, *cells, f"{found['train'][side]['peak_mb']:.0f} MB"]) + " |")
-    return "\n".join(lines)
-
-
 def _cell(value: dict[str, float], folds: int) -> str:
     return f"{value['mean']:.3f}" + (f" ± {value['std']:.3f}" if folds > 1 else "")

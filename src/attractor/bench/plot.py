@@ -46,7 +46,7 @@ def plot_ratios(reports: dict[str, dict[str, Any]], folder: Path) -> None:
 def plot_growth(report: dict[str, Any], folder: Path) -> None:
     """Time above and memory below, a column a series, both axes logarithmic."""
     series = report["series"]
-    figure = new_figure(3.4 * len(series), 5.6)
+    figure = new_figure(1.5 + 3.2 * len(series), 5.6)
     grid = figure.subplots(2, len(series), squeeze=False, sharex="col")
     for column, (name, found) in enumerate(series.items()):
         for row, (key, label) in enumerate([("ms", "milliseconds"), ("peak_mb", "MB above the start")]):

@@ -13,12 +13,15 @@ from attractor.training.pretrain import Pretraining, PretrainRecipe
 __all__ = ["device_mb", "operations", "passes", "versions"]
 
 
+SETTINGS = {"name": "bench", "data": "noise"}  # the rest as published
+
+
 def pretraining(spec: Spec) -> Pretraining:
     """The published model, losses and setting, on images of noise; nothing is augmented."""
     images = torch.randint(256, (spec["batch"], 3, spec["image"], spec["image"]), dtype=torch.uint8)
     classes = [str(number) for number in range(SelyneConfig().classes)]
     data = ClassImages(images, torch.arange(spec["batch"]), classes, unreadable=[])
-    return Pretraining(PretrainRecipe.parse({"name": "bench", "data": "noise"}, "bench"), data, data)
+    return Pretraining(PretrainRecipe.parse(SETTINGS, "bench"), data, data)
 
 
 def passes(spec: Spec) -> dict[str, Pass]:
