@@ -26,7 +26,6 @@ def tables(results: Path) -> list[str]:
         accuracy(found),
         protocols(found, read_json(results / "graphs-published.json")),
         odd(results),
-        speed(results),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import graph_tables
+import speed_tables
 
 from attractor.files import read_json, write_text
 
@@ -45,7 +46,8 @@ def block(results: Path) -> str:
     ]
     parts += [table(read_json(results / f"detect-{name}.json")) for name in TITLES]
     parts += [painting(results), *(nodes(read_json(results / f"nodes-{name}.json")) for name in NODES)]
-    parts += [scale(results), *graph_tables.tables(results), edges(results), descent(results), memory(results)]
+    parts += [scale(results), *graph_tables.tables(results), *speed_tables.tables(results)]
+    parts += [edges(results), descent(results), memory(results)]
     return "\n\n".join(parts)
 
 

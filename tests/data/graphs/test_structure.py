@@ -121,3 +121,13 @@ def test_a_graph_is_looked_at_once() -> None:
     (n, index), *_ = structure._each(connected())
     assert structure._walks(n, index, 3) is structure._walks(n, index, 3)
     assert structure._eigenvectors(n, index, 3) is structure._eigenvectors(n, index, 3)
+
+
+def test_what_is_remembered_is_counted_in_bytes() -> None:
+    cleared()
+    graphs = random_graphs(SIZES)
+    nodes, edges = walks(graphs, 4)
+    vectors = eigenvectors(graphs, 3)
+    assert structure._walks.cache.currsize == nodes.nbytes + edges.nbytes
+    assert structure._eigenvectors.cache.currsize == vectors.nbytes
+    assert structure._walks.cache.maxsize == structure.REMEMBERED

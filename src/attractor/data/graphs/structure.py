@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
+from threading import Lock
 
 import numpy as np
 import torch
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array, eye_array
@@ -16,7 +18,14 @@ from attractor.data.graphs.graph_set import GraphSet
 
 COLUMNS = 512  # of a power of the adjacency that are held at once
 DENSE = 1024  # nodes up to which all eigenvectors are taken, and the few that are wanted kept
-GRAPHS = 2**13  # whose structure is remembered: of 300 nodes each, a gigabyte
+REMEMBERED = 2**29  # bytes of structure, of either kind
+
+
+def _bytes(found: NDArray[np.float32] | tuple[NDArray[np.float32], ...]) -> int:
+    return sum(array.nbytes for array in (found if isinstance(found, tuple) else (found,)))
+
+
+_memory = partial(LRUCache, REMEMBERED, _bytes)
 
 
 def walks(graphs: GraphSet, steps: int) -> tuple[Tensor, Tensor]:
@@ -61,7 +70,7 @@ def _normalised(n: int, index: bytes) -> tuple[csr_array, NDArray[np.int32]]:
     return csr_array((values, (target, source)), shape=(n, n)), np.stack([source, target])
 
 
-@lru_cache(maxsize=GRAPHS)
+@cached(_memory(), lock=Lock())
 def _walks(n: int, index: bytes, steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     adjacency, (source, target) = _normalised(n, index)
     nodes = np.empty((n, steps), dtype=np.float32)
@@ -77,7 +86,7 @@ def _walks(n: int, index: bytes, steps: int) -> tuple[NDArray[np.float32], NDArr
     return nodes, edges
 
 
-@lru_cache(maxsize=GRAPHS)
+@cached(_memory(), lock=Lock())
 def _eigenvectors(n: int, index: bytes, count: int) -> NDArray[np.float32]:
     adjacency, _ = _normalised(n, index)
     wanted = min(count + 1, n)

@@ -1,0 +1,85 @@
+"""The tables of README.md about speed, from results/bench-*.json and results/precision.json; used by tables.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attractor.bench.cases import CASES, PEERS
+from attractor.bench.plot import best_published
+from attractor.files import read_json
+
+OURS = {"float32": "ours, float32", "bfloat16": "ours, bfloat16"}
+TASKS = {
+    "combined": "AUROC of odd brain slices, combined",
+    "knn": "the same, nearest neighbours",
+    "mahalanobis": "the same, Mahalanobis",
+    "classification": "accuracy on MUTAG, ten folds",
+    "random": "PSNR of half of the patches, dB",
+    "block": "PSNR of a central block, dB",
+}
+
+
+def tables(results: Path) -> list[str]:
+    """Every table there is a file for."""
+    reports = [read_json(file) for name in CASES if (file := results / f"bench-{name}.json").exists()]
+    return [speed(reports), growth(read_json(results / "bench-growth.json")), precision(results)]
+
+
+def speed(reports: list[dict[str, Any]]) -> str:
+    """A row a pass and side."""
+    threads = reports[0]["hardware"]["threads"]
+    lines = [
+        f"**Speed.** Ours and the published codes in turns, {threads} CPU threads, the same inputs; of the ratios, "
+        "taken within a turn, the median and the range. The floor is the time of the matrix products alone, at the rate that "
+        "large ones reach in the same run. Made by `attractor bench`.",
+        "",
+        "| | | ms | times as fast as the fastest published code | of the floor | peak memory, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for report in reports:
+        for name, work in report["passes"].items():
+            best = best_published(work["sides"])
+            for side, row in work["sides"].items():
+                what = f"{report['title']}: {name}" if side == "float32" else ""
+                words = OURS.get(side) or f"[{side}](https://{PEERS[side]}), float32"
+                ratio = row["times_faster"][best] if side in OURS and best else None
+                faster = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
+                floor = f"{100 * row['of_floor']:.0f} %" if side in OURS else ""
+                lines.append(f"| {what} | {words} | {row['ms']:,.0f} | {faster} | {floor} | {row['peak_mb']:,.0f} |")
+    return "\n".join([*lines, "", "![How many times faster](results/bench.png)"])
+
+
+def growth(report: dict[str, Any]) -> str:
+    """How memory grows with the tokens, and the picture of the rest."""
+    rows = [row for row in report["series"]["tokens"]["rows"] if row["precision"] == "float32"]
+    lines = [
+        "**Growth.** One image of N tokens of width 128, four steps, float32 (`attractor bench growth`): time "
+        "grows with the square of N, memory with N.",
+        "",
+        "| tokens | " + " | ".join(f"{row['tokens']:,}" for row in rows if row["pass"] == "forward") + " |",
+    ]
+    lines.append("|---|" + "---|" * (lines[-1].count("|") - 2))
+    for name, key, unit in [("forward", "ms", "ms"), ("train", "ms", "ms"), ("train", "peak_mb", "MB")]:
+        cells = [f"{row[key]:,.0f}" for row in rows if row["pass"] == name]
+        lines.append(f"| {name}, {unit} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", "![Time and memory against size](results/bench-growth.png)"])
+
+
+def precision(results: Path) -> str:
+    """What bfloat16 changes, beside what a seed changes."""
+    found = read_json(results / "precision.json")
+    rows = {**found["detection"], "classification": found["classification"], **found["inpainting"]}
+    lines = [
+        "**What bfloat16 costs.** The same task in both precisions; the difference is the mean over the seeds, beside "
+        "it the standard deviation of float32 over them (`benchmarks/precision.py`).",
+        "",
+        "| | float32 | bfloat16 | difference | spread over seeds |",
+        "|---|---|---|---|---|",
+    ]
+    for name, words in TASKS.items():
+        row = rows[name]
+        means = [sum(row[p]) / len(row[p]) for p in ("float32", "bfloat16")]
+        cells = [*(f"{mean:.4f}" for mean in means), f"{row['difference']:+.4f}", f"{row['spread_over_seeds']:.4f}"]
+        lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
