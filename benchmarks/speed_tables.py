@@ -23,7 +23,9 @@ TASKS = {
 def tables(results: Path) -> list[str]:
     """Every table there is a file for."""
     reports = [read_json(file) for name in CASES if (file := results / f"bench-{name}.json").exists()]
-    return [speed(reports), growth(read_json(results / "bench-growth.json")), precision(results)]
+    others = {"bench-growth": growth, "precision": precision}
+    made = [table(read_json(file)) for name, table in others.items() if (file := results / f"{name}.json").exists()]
+    return [speed(reports), *made]
 
 
 def speed(reports: list[dict[str, Any]]) -> str:
@@ -66,9 +68,8 @@ def growth(report: dict[str, Any]) -> str:
     return "\n".join([*lines, "", "![Time and memory against size](results/bench-growth.png)"])
 
 
-def precision(results: Path) -> str:
+def precision(found: dict[str, Any]) -> str:
     """What bfloat16 changes, beside what a seed changes."""
-    found = read_json(results / "precision.json")
     rows = {**found["detection"], "classification": found["classification"], **found["inpainting"]}
     lines = [
         "**What bfloat16 costs.** The same task in both precisions; the difference is the mean over the seeds, beside "

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sides_for_tests import sleeper, tiny
 
 from attractor.bench.run import Side, measure, on_threads, summary
 from attractor.errors import InputError
+from sides_for_tests import sleeper, tiny
 
 linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc")
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from sides_for_tests import TINY
 
 from attractor.bench import inputs
 from attractor.bench.answer import load
 from attractor.bench.cases import CASES, PEERS
 from attractor.bench.run import SIDES
 from attractor.models import SelyneConfig
+from sides_for_tests import TINY
 
 SMALL_SELYNE = {"dim": 16, "latent": 8, "heads": 2, "depth": 1, "prototypes": 2}
 SPECS: dict[str, dict[str, Any]] = {

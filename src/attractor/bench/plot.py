@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from attractor.report.style import BLUE, INK, VERMILION, new_figure, save_figure, styled
+from attractor.report.style import BLUE, INK, VERMILION, new_figure, plain_ticks, save_figure, styled
 
 COLOURS = {"float32": BLUE, "bfloat16": VERMILION}
 
@@ -68,3 +68,7 @@ def _curves(axes: Axes, name: str, key: str, rows: list[dict[str, Any]]) -> None
             )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.set_xticks(sorted({row[name] for row in rows}))
+    for axis in "xy":
+        plain_ticks(axes, axis)
+    axes.tick_params(labelsize=8)
