@@ -14,7 +14,7 @@ TASKS = {
     "combined": "AUROC of odd brain slices, combined",
     "knn": "the same, nearest neighbours",
     "mahalanobis": "the same, Mahalanobis",
-    "classification": "accuracy on MUTAG, ten folds",
+    "classification": "accuracy on MUTAG, five folds",
     "random": "PSNR of half of the patches, dB",
     "block": "PSNR of a central block, dB",
 }

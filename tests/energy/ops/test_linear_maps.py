@@ -76,3 +76,13 @@ def test_a_layer_has_torch_s_names_and_numbers() -> None:
     mine.load_state_dict(plain.state_dict())
     x = torch.randn(100, 64)
     torch.testing.assert_close(mine(x), plain(x), rtol=1e-5, atol=1e-5)
+
+
+def test_expanded_operands(any_size: None) -> None:
+    x, w = torch.randn(1, 5).expand(6, 5), torch.randn(1, 5).expand(4, 5)
+    torch.testing.assert_close(linear(x, w), F.linear(x, w))
+
+
+def test_a_trace_has_torch_s_own_operations(any_size: None) -> None:
+    traced = torch.jit.trace(Linear(5, 4), torch.randn(6, 5))
+    assert "mkldnn" not in str(traced.graph)

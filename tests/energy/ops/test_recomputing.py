@@ -125,3 +125,18 @@ def test_parts_of_any_number(in_pieces: None) -> None:
 def test_no_samples_no_force(in_pieces: None) -> None:
     for name in ("attention", "relu"):
         assert energy(name).force(torch.randn(0, N, DIM, dtype=torch.float64)).shape == (0, N, DIM)
+
+
+def test_under_function_transforms(in_pieces: None) -> None:
+    e, g = energy("relu"), torch.randn(3, BATCH, N, DIM, dtype=torch.float64)
+    torch.testing.assert_close(torch.func.vmap(e.force)(g), torch.stack([e.force(part) for part in g]))
+
+
+def test_parameters_in_half_precision_are_summed_in_single(in_pieces: None) -> None:
+    e, g = energy("relu", torch.bfloat16), torch.randn(200, N, DIM, dtype=torch.bfloat16)
+    e.force(g).sum().backward()
+    exact = energy("relu", torch.float32)
+    exact.load_state_dict(e.state_dict())
+    exact.force(g.float()).sum().backward()
+    assert e.xi.grad.dtype == torch.bfloat16
+    assert (e.xi.grad - exact.xi.grad).norm() < 2**-7 * exact.xi.grad.norm()

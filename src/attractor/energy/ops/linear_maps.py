@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attractor.energy.ops.eager import is_eager
+
 SMALL = 2**18  # multiplications that end before it matters who does them
 
 
@@ -52,14 +54,12 @@ class _Linear(torch.autograd.Function):
 def _by_onednn(x: Tensor, weight: Tensor) -> bool:
     return (
         AVAILABLE
-        and not torch.compiler.is_compiling()
-        and not torch.compiler.is_exporting()  # before sizes are looked at, which an export keeps free
+        and is_eager(x)  # before sizes are looked at, which an export keeps free
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
         and x.ndim > 1
         and x.numel() * weight.shape[0] > SMALL
         and not torch.is_autocast_enabled("cpu")
-        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
     )
 
 

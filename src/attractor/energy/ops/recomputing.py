@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.eager import is_eager
 from attractor.energy.ops.linear_maps import linear
+from attractor.energy.ops.precision import summed_in
 
 TOKENS = 2**11  # at once: their queries and keys fill a good part of a CPU's cache
 SMALL = 2**8  # tokens that are not worth the trouble
@@ -22,10 +24,10 @@ def recomputed(inner: Inner, g: Tensor, out: Sequence[Tensor], parameters: Seque
     r"""``sum_i part_i out_i`` with ``parts = inner(at, g[at], *parameters)`` for slices ``at`` of the rows, like ``g``.
 
     ``g (B, ..., D)``, ``part_i (b, ..., M_i)``, ``out_i (M_i, D)``. Rows must not feel each other. Between the passes
-    nothing is held but ``g``. Products are taken in the type that autocast asks for, sums over rows in that of the
-    parameters. Source: Chen et al. 2016, training with sublinear memory, for the idea.
+    nothing is held but ``g``. Products are taken in the type that autocast asks for, sums over slices in float32 or
+    better. Source: Chen et al. 2016, training with sublinear memory, for the idea.
     """
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or g.numel() <= SMALL * g.shape[-1]:
+    if not is_eager(g) or g.numel() <= SMALL * g.shape[-1]:
         return plainly(inner, g, out, parameters)
     kind = g.device.type
     working = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else g.dtype
@@ -70,7 +72,7 @@ class _Recomputed(torch.autograd.Function):
 def _in_slices(ctx: Any, g: Tensor, weights: list[Tensor], df: Tensor) -> list[Tensor]:
     """``d out_i = part_i^T df``, and through ``inner`` what ``d part_i = df out_i^T`` comes to."""
     out, parameters = _split([t.to(ctx.working) for t in weights], ctx.outs)
-    dg, totals = torch.empty_like(g), [torch.zeros_like(t) for t in weights]
+    dg, totals = torch.empty_like(g), [torch.zeros_like(t, dtype=summed_in(t.dtype)) for t in weights]
     for at in _slices(g):
         leaves = [t.detach().requires_grad_() for t in (g[at].to(ctx.working), *parameters)]
         with torch.enable_grad():
@@ -80,7 +82,7 @@ def _in_slices(ctx: Any, g: Tensor, weights: list[Tensor], df: Tensor) -> list[T
         products = [linear(part.detach().flatten(0, -2).T, rows.flatten(0, -2).T) for part in parts]
         for total, gradient in zip(totals, [*products, *back], strict=True):
             total += gradient
-    return [dg, *totals]
+    return [dg, *(total.to(t.dtype) for total, t in zip(totals, weights, strict=True))]
 
 
 def _split(weights: list[Tensor], outs: int) -> tuple[list[Tensor], list[Tensor]]:
