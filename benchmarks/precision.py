@@ -79,7 +79,7 @@ def classification(data: Path) -> dict[str, Any]:
     for seed in SEEDS:
         for precision in PRECISIONS:
             right = 0
-            for fold in folds(graphs, 5, seed):
+            for fold in folds(graphs.y.codes, 5, seed):
                 with computed_in(precision):
                     classifier = GraphClassifier(seed=seed).fit(graphs, train=fold.train, validation=fold.validation)
                     right += round(classifier.score(graphs[fold.test]) * len(fold.test))
@@ -126,9 +126,9 @@ def main() -> None:
         "name": "precision",
         "command": "python benchmarks/precision.py --images DIR --graphs DIR --inpainting DATA",
         "seeds": SEEDS,
+        "classification": classification(given.graphs),
         "inpainting": inpainting(given.inpainting),
         "detection": detection(given.images),
-        "classification": classification(given.graphs),
     }
     write_json(given.output, {**result, **provenance()})
     print(json_text(result), end="")
