@@ -14,7 +14,7 @@ from attractor.energy.ops.precision import at_least_float32, summed_in
 
 CACHE = 2**18  # scores of one tile on a CPU: 1 MB of float32, what a core's L2 cache holds
 LAUNCH = 2**24  # scores of one tile elsewhere: kernels are launched one by one and want to be large
-NARROWEST = 16  # rows of a strip below which matrix products slow down more than the cache gives
+NARROWEST = {2: 64, 4: 16, 8: 16}  # rows of a strip, by bytes a number: fewer slow products more than the cache gives
 
 Strip = tuple[slice, slice]
 Parts = tuple[Tensor, Tensor, Tensor]
@@ -173,7 +173,7 @@ def _tile(q: Tensor) -> int:
 def _rows(q: Tensor) -> int:
     """Of a strip."""
     n = q.shape[1]
-    return max(min(n, NARROWEST), math.ceil(n / math.ceil(n * n / _tile(q)))) if n else 1
+    return max(min(n, NARROWEST[q.element_size()]), math.ceil(n / math.ceil(n * n / _tile(q)))) if n else 1
 
 
 def _scores(q: Tensor, k: Tensor, absent: Tensor | None, include_self: bool, at: Strip) -> Tensor:
