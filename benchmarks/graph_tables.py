@@ -1,4 +1,4 @@
-"""Tables of graph classification for README.md: accuracy by two protocols, odd graphs, speed."""
+"""Tables of graph classification for README.md: accuracy by two protocols, odd graphs."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def speed(reports: list[dict[str, Any]]) -> str:
     """A row a pass and side."""
     threads = reports[0]["hardware"]["threads"]
     lines = [
-        f"**Speed.** Ours and the published codes in turns, {threads} CPU threads, the same inputs; of the ratios, "
-        "taken within a turn, the median and the range. The floor is the time of the matrix products alone, at "
+        f"**Speed.** Ours and the published codes in turns, {threads} CPU threads, inputs of the same sizes; of the "
+        "ratios, taken within a turn, the median and the range. The floor is the time of the matrix products alone, at "
         "the rate that large ones reach in the same run. Made by `attractor bench`.",
         "",
         "| | | ms | times as fast as the fastest published code | of the floor | peak memory, MB |",

@@ -26,7 +26,7 @@ def bench(
     seed: int = typer.Option(0, help="Of the random inputs."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Measure ours and published codes in turns, on the same inputs and cores, and what the machine could do."""
+    """Measure ours and published codes in turns, at the same sizes and on the same cores."""
     from attractor.bench.cases import CASES, PEERS
     from attractor.bench.growth import measure_growth
     from attractor.bench.plot import plot_growth, plot_ratios

@@ -71,7 +71,7 @@ class HopfieldMemory(Energy):
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
         g = real_tokens(g, self.xi.shape[1], context)
         own = [self.xi] if self.bias is None else [self.xi, self.bias]
-        force = recomputed(lambda _, *g: (self._slope(linear(*g)),), g.flatten(0, 1), [self.xi], own)
+        force = recomputed(lambda _, *operands: (self._slope(linear(*operands)),), g.flatten(0, 1), [self.xi], own)
         return _cleared(force.view_as(g), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:

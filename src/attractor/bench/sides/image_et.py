@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,12 @@ def passes(spec: Spec) -> dict[str, Pass]:
     norm = EnergyLayerNorm(spec["dim"]).to(device)
     attention = EnergyAttention(spec["dim"], spec["heads"], spec["head_dim"], include_self=True)
     energy = (attention + HopfieldMemory(spec["dim"], spec["memories"])).to(device)
-    x = {name: torch.randn(batch, spec["tokens"], spec["dim"], device=device) for name, batch in spec["batch"].items()}
+    draw = np.random.default_rng(spec["seed"])  # as the published codes' sides do: the same tokens
+    size = (spec["tokens"], spec["dim"])
+    x = {
+        name: torch.from_numpy(draw.standard_normal((batch, *size), dtype=np.float32)).to(device)
+        for name, batch in spec["batch"].items()
+    }
 
     def walk(x: Tensor) -> Tensor:
         return descend(energy, norm, x, steps=spec["steps"], step_size=spec["step_size"])[0]

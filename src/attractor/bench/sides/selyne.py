@@ -1,4 +1,4 @@
-"""SELYNE: encoding, reconstructing, and a pretraining step."""
+"""SELYNE: encoding, reconstructing, and a pretraining step, which does not clip gradients as the published one does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The published SELYNE: encoder, decoder and pretraining step, of the size and with the losses its script sets.
 
-``clone`` is one of github.com/cagasolu/energy-transformer; the interpreter needs torch, and pillow to score a folder.
+``clone`` is one of github.com/cagasolu/energy-transformer; the interpreter needs torch.
 A pass of ``train`` is a turn of the script's loop as far as the optimizer's step, without its progress bar and without
 mix-up, which falls on half the turns by chance.
 """
@@ -40,7 +40,7 @@ def precision(spec: dict[str, Any], device: torch.device) -> torch.autocast:
 
 
 def passes(spec: dict[str, Any]) -> dict[str, Callable[[], Any]]:
-    """``encode`` and ``reconstruct`` a batch, ``train`` on it, and score a ``folder`` where the case names one."""
+    """``encode`` and ``reconstruct`` a batch, and ``train`` on it."""
     names, program = published(spec)
     model, device = names["model"], names["DEVICE"]
     names |= {name: array.to(device) for name, array in batch(spec, model.classifier.out_features).items()}
@@ -68,10 +68,6 @@ def passes(spec: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     made: dict[str, Callable[[], Any]] = {"encode": encode, "reconstruct": reconstruct}
     if device.type != "cpu" or spec["precision"] == "float32":  # its resize has no gradient in bfloat16 there
         made["train"] = train
-    if "folder" in spec:
-        from folder_torch import scoring  # for pillow
-
-        made["folder"] = scoring(spec, Path(spec["folder"]))
     return made
 
 
