@@ -120,12 +120,17 @@ def pretrained(name: str, kind: str = "selyne") -> Any:
 
 def find_model(name: str) -> Model:
     """A model of any kind by preset name or by folder; raises :class:`InputError` where there is none."""
+    return load_model(model_folder(name))
+
+
+def model_folder(name: str) -> Path:
+    """Where a model lies: of a preset name the weights that ship, else the folder itself; else :class:`InputError`."""
     shipped = Path(str(files("attractor"))) / "weights" / name
     if name in PRESETS and (shipped / "config.json").exists():
-        return load_model(shipped)
+        return shipped
     if name in PRESETS:
         raise InputError(f"no weights of {name} ship with this release; give a folder that a training run wrote")
     if not Path(name).expanduser().is_dir():
         shipped_names = ", ".join(PRESETS)
         raise InputError(f"no pretrained model {name!r}: neither a shipped name ({shipped_names}) nor a folder")
-    return load_model(Path(name).expanduser())
+    return Path(name).expanduser()

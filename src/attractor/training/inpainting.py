@@ -12,7 +12,7 @@ from attractor.data.masks import central_block, pixels_of, random_blocks, random
 from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.patches import patchify
-from attractor.models.store import load_tensors, load_weights, save_model
+from attractor.models.store import save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.augment import LightViews
 from attractor.training.loop import Objective
@@ -37,7 +37,6 @@ class InpaintRecipe(Recipe):
     """One in-painting run; the defaults are the published ImageNet setting, but for the blocks among the masks."""
 
     model: str | dict = "et-base"
-    start: str | None = None  # folder of a model of these sizes whose weights training starts from
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(768, ge=1)
     final_lr: float = Field(5e-7, ge=0)
@@ -53,11 +52,7 @@ class InpaintRecipe(Recipe):
 
     def network(self) -> ImageET:
         """The model as training starts from it."""
-        model = ImageET(self.config())
-        if self.start:
-            weights = Path(self.start).expanduser() / "model.safetensors"
-            load_weights(model, load_tensors(weights), str(weights))
-        return model
+        return self.started(ImageET(self.config()))
 
 
 class Inpainting(Objective):

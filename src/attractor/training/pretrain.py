@@ -71,7 +71,7 @@ class Pretraining(Objective):
             )
         self.recipe = recipe
         self.settings = recipe.model_dump(exclude={"name", "data"})  # which may be renamed and moved
-        self.model = Selyne(recipe.config(len(train.classes)))
+        self.model = recipe.started(Selyne(recipe.config(len(train.classes))))
         self.model.require_fit(train.images)
         self.images, self.labels = train.images.to(device), train.labels.to(device)
         self.val_images, self.val_labels = val.images.to(device), val.labels.to(device)

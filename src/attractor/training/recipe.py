@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
 
 from attractor.errors import InputError
 from attractor.models.config import Config, preset
+from attractor.models.store import load_tensors, load_weights, model_folder
 from attractor.training.loop import Schedule
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+N = TypeVar("N", bound=nn.Module)
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -29,6 +32,7 @@ class Recipe(Strict):
 
     name: str
     model: str | dict
+    start: str | None = None  # a folder or shipped name, of these sizes, whose weights training starts from
     data: str
     train_split: str = "train"
     val_split: str = "val"
@@ -59,6 +63,13 @@ class Recipe(Strict):
         if isinstance(self.model, dict):
             return dict(self.model)
         return preset(self.model, kind).to_dict()
+
+    def started(self, model: N) -> N:
+        """The model as training starts from it: with the weights of ``start``, where there is one."""
+        if self.start:
+            weights = model_folder(self.start) / "model.safetensors"
+            load_weights(model, load_tensors(weights), str(weights))
+        return model
 
     def schedule(self) -> Schedule:
         """The loop's part of the recipe."""
