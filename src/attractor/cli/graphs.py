@@ -94,9 +94,11 @@ def score(
 
 def _load(folder: Path) -> Any:
     """The classifier or detector, whichever the folder says it is."""
+    from attractor.models.hub import located
     from attractor.tasks import GraphAnomalyDetector, GraphClassifier
     from attractor.tasks.graphs.saved import DETECTOR
 
+    folder = located(folder)
     config = read_json(folder / "config.json")
     odd = isinstance(config, dict) and config.get("task") == DETECTOR
     return (GraphAnomalyDetector if odd else GraphClassifier).load(folder)

@@ -17,6 +17,7 @@ from attractor.errors import InputError
 from attractor.files import read_json, replacing, write_json
 from attractor.models.config import PRESETS, Config, GraphETConfig, ImageETConfig, NodeETConfig, SelyneConfig
 from attractor.models.graph_et import GraphET
+from attractor.models.hub import located
 from attractor.models.image_et import ImageET
 from attractor.models.node_et import NodeET
 from attractor.models.selyne import Selyne
@@ -111,26 +112,22 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
 
 
 def pretrained(name: str, kind: str = "selyne") -> Any:
-    """A pretrained model by preset name (weights that ship with the package) or by folder; it must be of ``kind``."""
-    model = find_model(name)
+    """A pretrained model of ``kind``, by preset name (weights that ship), by folder or by name on the Hub."""
+    model = load_model(model_folder(name))
     if not isinstance(model, MODELS[kind][1]):
         raise InputError(f"{name!r} is a {type(model).__name__}, not a {MODELS[kind][1].__name__}; give one of those")
     return model
 
 
-def find_model(name: str) -> Model:
-    """A model of any kind by preset name or by folder; raises :class:`InputError` where there is none."""
-    return load_model(model_folder(name))
-
-
 def model_folder(name: str) -> Path:
-    """Where a model lies: of a preset name the weights that ship, else the folder itself; else :class:`InputError`."""
+    """Where a model lies: of a preset name the weights that ship, else its folder, here or fetched from the Hub."""
     shipped = Path(str(files("attractor"))) / "weights" / name
     if name in PRESETS and (shipped / "config.json").exists():
         return shipped
     if name in PRESETS:
         raise InputError(f"no weights of {name} ship with this release; give a folder that a training run wrote")
-    if not Path(name).expanduser().is_dir():
+    folder = located(name)
+    if not folder.is_dir():
         shipped_names = ", ".join(PRESETS)
-        raise InputError(f"no pretrained model {name!r}: neither a shipped name ({shipped_names}) nor a folder")
-    return Path(name).expanduser()
+        raise InputError(f"no pretrained model {name!r}: not a shipped name ({shipped_names}), a folder or org/name")
+    return folder

@@ -14,7 +14,7 @@ from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
 from attractor.files import read_json
 from attractor.models import GraphET, ImageET, NodeET, Selyne
 from attractor.models.energy_block import EnergyBlock
-from attractor.models.store import Model, find_model
+from attractor.models.store import Model, load_model, model_folder
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier
@@ -22,12 +22,13 @@ from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Settings, sizes, calibration and heads of a detector's or a model's folder (or of a shipped model's name)."""
+    """Settings, sizes, calibration and heads of a detector's or a model's folder, or shipped or Hub name."""
+    folder = model_folder(str(folder))
     config = folder / "config.json"
     found = read_json(config) if config.exists() else None
     values: dict[str, Any] = found if isinstance(found, dict) else {}
     task = TASKS.get(str(values.get("task")))
-    return task(folder, values) if task else _model(find_model(str(folder)))
+    return task(folder, values) if task else _model(load_model(folder))
 
 
 def _images(folder: Path, values: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from attractor.data.sources import ImageSource, as_source
 from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
+from attractor.models.hub import located
 from attractor.models.store import pretrained
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
@@ -294,8 +295,8 @@ class AnomalyDetector(BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> AnomalyDetector:
-        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        return load_detector(cls, Path(folder).expanduser())
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return load_detector(cls, located(folder))
 
 
 def _colour_scale(heat: np.ndarray) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models import GraphET
+from attractor.models.hub import located
 from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_members
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
@@ -161,8 +162,8 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
-        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        return load_classifier(cls, Path(folder).expanduser())
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return load_classifier(cls, located(folder))
 
 
 def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from attractor.console import stderr
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
+from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_members
 from attractor.tasks.graphs.saved import load_detector, save_detector
@@ -168,5 +169,5 @@ class GraphAnomalyDetector(BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> GraphAnomalyDetector:
-        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        return load_detector(cls, Path(folder).expanduser())
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return load_detector(cls, located(folder))

@@ -22,6 +22,7 @@ from attractor.dynamics.rules import find_rule
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import ImageET, ImageETConfig, preset
+from attractor.models.hub import located
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
 from attractor.scoring.inpainting import psnr
@@ -229,8 +230,8 @@ class Inpainter(TransformerMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Inpainter:
-        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        folder = Path(folder).expanduser()
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        folder = located(folder)
         config = read_json(folder / "config.json")
         if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("Inpainter", FORMAT):
             raise InputError(f"{folder / 'config.json'} is not an Inpainter of format {FORMAT}; fit it again")

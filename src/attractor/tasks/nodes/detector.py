@@ -23,6 +23,7 @@ from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
+from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
 from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
@@ -276,5 +277,5 @@ class NodeAnomalyDetector(BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> NodeAnomalyDetector:
-        """Read what :meth:`save` wrote; anything missing, broken or foreign raises :class:`InputError` naming it."""
-        return load_detector(cls, Path(folder).expanduser())
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return load_detector(cls, located(folder))
