@@ -13,7 +13,7 @@ import pytest
 from local_server import NOWHERE, serving
 from scipy.io import savemat
 
-from attractor.data.graphs import downloads
+from attractor.data import downloads
 from attractor.data.graphs.fraud import fraud_graph
 from attractor.errors import InputError
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from attractor.data.graphs.downloads import fetched, unpacked
+from attractor.data.downloads import fetched, unpacked
 from attractor.data.graphs.mat_file import parse_mat
 from attractor.data.graphs.node_graph import NodeGraph
 from attractor.data.graphs.raw import refusing, to_graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from attractor.data.graphs.downloads import fetched
+from attractor.data.downloads import fetched
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.joining import join

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from attractor.data.graphs.downloads import fetched, unpacked
+from attractor.data.downloads import fetched, unpacked
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.pyg_graphs import from_fields
 from attractor.data.graphs.raw import refusing

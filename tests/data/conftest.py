@@ -1,4 +1,4 @@
-"""Fixtures of what reads graphs."""
+"""Fixtures of what is fetched."""
 
 from collections.abc import Iterator
 from pathlib import Path

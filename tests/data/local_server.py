@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 NOWHERE = "http://127.0.0.1:9/"  # the port where nothing listens
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """The files of a folder."""
+    """The files of a folder, always from their beginning."""
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -30,10 +31,28 @@ class Broken(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Ranged(Quiet):
+    """The files of a folder from any byte on; cut off after ``limit`` bytes where that is not None."""
+
+    limit: ClassVar[int | None] = None
+    sent: ClassVar[list[tuple[int, int]]] = []  # status and number of bytes of every answer
+
+    def do_GET(self) -> None:
+        content = Path(self.translate_path(self.path)).read_bytes()
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        status = 416 if begin >= len(content) else 206 if begin else 200
+        rest = content[begin:] if status < 400 else b""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[: self.limit])
+        self.sent.append((status, len(rest[: self.limit])))
+
+
 @contextmanager
-def serving(folder: Path | None) -> Iterator[str]:
+def serving(folder: Path | None, kind: type[Quiet] = Quiet) -> Iterator[str]:
     """The address at which the files of a folder can be had; without one, a server that breaks off."""
-    handler = partial(Quiet, directory=str(folder)) if folder else Broken
+    handler = partial(kind, directory=str(folder)) if folder else Broken
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:

@@ -1,0 +1,126 @@
+"""Archives of published sets: fetched once, and the same file ever after."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pooch
+
+from attractor.console import progress, stderr
+from attractor.errors import InputError
+from attractor.files import write_text
+
+LIMIT = 2**32  # bytes of one file of an archive, unpacked
+MIRROR = "ATTRACTOR_MIRROR"  # in the environment: an address that is asked before all others
+_WHOLE, _REST, _NOTHING_LEFT = 200, 206, 416  # what a server says it sends
+
+
+def fetched(path: Path, *base_urls: str, checksum: str | None = None) -> Path:
+    """The archive at ``path``, fetched where it is missing from the first address that has a file of its name.
+
+    ``checksum``, ``"md5:..."`` or a SHA-256, is the published one: what is fetched must have it, and goes on where an
+    earlier attempt was cut off. A file that lies there already is used as it is. The SHA-256 of either is printed and
+    kept in a ``.sha256`` beside it when it first comes; later it must be the same. Raises :class:`InputError`.
+    """
+    if not path.exists():
+        mirror = os.environ.get(MIRROR)
+        _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or _recorded(path))
+    _check(path, checksum)
+    return path
+
+
+def _fetch_from_any(base_urls: list[str], path: Path, checksum: str | None) -> None:
+    """Failures are said; that of the last address is raised."""
+    *others, last = (f"{base.rstrip('/')}/{path.name}" for base in base_urls)
+    for url in others:
+        try:
+            _fetch(url, path, checksum)
+            return
+        except InputError as error:
+            stderr.print(f"{error}; trying the next address")
+    _fetch(last, path, checksum)
+
+
+def _fetch(url: str, path: Path, checksum: str | None) -> None:
+    """An archive that appears whole, and as it was if it was here before, or not at all."""
+    stderr.print(f"Fetching {url}")
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        # without a checksum nothing could tell that a part belongs to another file
+        part = path.with_name(f"{path.name}.part") if checksum else None
+        download = partial(_download, path=path, part=part)
+        pooch.retrieve(url, checksum, path.name, path.parent, downloader=download)
+    except OSError as error:  # every failure of the network is one
+        raise InputError(f"{url} cannot be fetched ({_line(error)}); try again, or {_by_hand(path)}") from None
+    except ValueError as error:
+        raise InputError(f"{url} gave another file, now deleted: {_line(error)}; {_by_hand(path)}") from None
+
+
+def _download(url: str, output: str, _: object, path: Path, part: Path | None) -> None:
+    """What pooch calls: ``part`` goes on where it ends, or starts over if the server must, and becomes ``output``."""
+    import requests  # as late as pooch does: it is slow to import
+
+    part = part or Path(output)
+    with part.open("ab") as file:
+        headers = {"Range": f"bytes={file.tell()}-", "Accept-Encoding": "identity"}
+        with requests.get(url, headers=headers, stream=True, timeout=30) as response:
+            if response.status_code != _NOTHING_LEFT:  # then the checksum says whether the part is all of it
+                response.raise_for_status()
+                if response.status_code != _REST:
+                    file.truncate(0)
+                size = int(response.headers.get("Content-Length", 0))
+                for chunk in progress(response.iter_content(2**20), path.name, size, len):
+                    file.write(chunk)
+    part.replace(output)
+    if not (zipfile.is_zipfile if path.suffix == ".zip" else tarfile.is_tarfile)(output):
+        raise ValueError(f"no {'zip' if path.suffix == '.zip' else 'tar'} archive but some page")
+
+
+def _check(path: Path, checksum: str | None) -> None:
+    """Raise unless the file has the hash it had when it was first seen; keep and print that of a new one."""
+    found, known = pooch.file_hash(path), _recorded(path)
+    if known is None:
+        kept = f"kept in {_record(path).name}" if is_writable(path.parent) else "not kept, for the folder is read-only"
+        if is_writable(path.parent):
+            write_text(_record(path), f"{found}\n")
+        stderr.print(f"{path}: SHA-256 {found}, {kept}")
+        if checksum and not pooch.hashes.hash_matches(path, checksum):
+            stderr.print(f"{path} is not the published archive ({checksum}); used as it is")
+    elif found != known:
+        raise InputError(f"{path} is not the file it was ({_record(path).name}); delete both to fetch it again")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _recorded(path: Path) -> str | None:
+    return _record(path).read_text(encoding="utf-8").strip() if _record(path).exists() else None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def _by_hand(path: Path) -> str:
+    return f"fetch it by hand into {path.parent}"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files are meant to be written there: root can write even where nobody may."""
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
+
+
+def unpacked(path: Path, member: str) -> bytes:
+    """The one file of the archive that is wanted, in whatever folder it lies."""
+    with zipfile.ZipFile(path) as archive:
+        found = [info for info in archive.infolist() if Path(info.filename).name == member]
+        if not found:
+            raise InputError(f"{path} holds no {member}; delete it to fetch it again")
+        if (size := found[0].file_size) > LIMIT:
+            raise InputError(f"{path}: {member} claims {size >> 30:,} GiB, more than {LIMIT >> 30}; refused")
+        return archive.read(found[0])

@@ -1,0 +1,155 @@
+"""Archives from servers that break off, lie, or have moved; and what is taken for the same file."""
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from local_server import NOWHERE, Ranged, serving
+
+from attractor.data.downloads import fetched
+from attractor.errors import InputError
+
+NOISE = np.random.default_rng(0).bytes(300_000)
+
+
+def pack(path: Path, content: bytes = NOISE) -> str:
+    """An archive of one file, a zip or a tar by its name; its MD5."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.bin", content)
+    else:
+        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
+            info = tarfile.TarInfo("a.bin")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def refused(path: Path, urls: list[str], checksum: str | None, *said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        fetched(path, *urls, checksum=checksum)
+    message = str(caught.value)
+    assert "\n" not in message and all(words in message for words in said), message
+
+
+@pytest.fixture
+def ranged(tmp_path: Path, monkeypatch):
+    """A folder, and its server that can send the rest of a file."""
+    (tmp_path / "from").mkdir()
+    monkeypatch.setattr(Ranged, "sent", [])
+    with serving(tmp_path / "from", Ranged) as url:
+        yield tmp_path / "from", url
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_every_kind_of_archive_is_fetched_once(served, tmp_path: Path, name: str) -> None:
+    folder, url = served
+    checksum = pack(folder / name)
+    path = fetched(tmp_path / "to" / name, url, checksum=checksum)
+    assert path.read_bytes() == (folder / name).read_bytes()
+    assert fetched(path, NOWHERE, checksum=checksum) == path
+    assert sorted(p.name for p in path.parent.iterdir()) == [name, f"{name}.sha256"]
+
+
+def test_a_cut_download_goes_on_where_it_ended(ranged, tmp_path: Path, monkeypatch) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip", 12 * NOISE)
+    monkeypatch.setattr(Ranged, "limit", 2_500_000)
+    refused(tmp_path / "a.zip", [url], checksum, "cannot be fetched", "try again", "by hand")
+    assert not (tmp_path / "a.zip").exists()
+    kept = (tmp_path / "a.zip.part").stat().st_size
+    assert 1_000_000 < kept <= 2_500_000
+    monkeypatch.setattr(Ranged, "limit", None)
+    assert fetched(tmp_path / "a.zip", url, checksum=checksum).read_bytes() == (folder / "a.zip").read_bytes()
+    assert Ranged.sent == [(200, 2_500_000), (206, (folder / "a.zip").stat().st_size - kept)]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_part_that_is_whole_already_is_taken(ranged, tmp_path: Path) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip")
+    (tmp_path / "a.zip.part").write_bytes((folder / "a.zip").read_bytes())
+    assert fetched(tmp_path / "a.zip", url, checksum=checksum).read_bytes() == (folder / "a.zip").read_bytes()
+    assert Ranged.sent == [(416, 0)]
+
+
+def test_a_server_that_cannot_send_the_rest_starts_over(served, tmp_path: Path) -> None:
+    folder, url = served
+    checksum = pack(folder / "a.zip")
+    (tmp_path / "a.zip.part").write_bytes((folder / "a.zip").read_bytes()[:1000])
+    assert fetched(tmp_path / "a.zip", url, checksum=checksum).read_bytes() == (folder / "a.zip").read_bytes()
+
+
+@pytest.mark.parametrize("size", [1000, 400_000])
+def test_a_part_of_another_file_is_deleted_and_said(ranged, tmp_path: Path, size: int) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip")
+    (tmp_path / "a.zip.part").write_bytes(b"x" * size)
+    refused(tmp_path / "a.zip", [url], checksum, "another file, now deleted")
+    assert not list(tmp_path.glob("a.zip*"))
+    assert fetched(tmp_path / "a.zip", url, checksum=checksum).read_bytes() == (folder / "a.zip").read_bytes()
+
+
+def test_without_a_checksum_a_part_is_not_trusted(ranged, tmp_path: Path) -> None:
+    folder, url = ranged
+    pack(folder / "a.zip")
+    (tmp_path / "a.zip.part").write_bytes(b"x" * 1000)
+    assert fetched(tmp_path / "a.zip", url).read_bytes() == (folder / "a.zip").read_bytes()
+    assert Ranged.sent[0][0] == 200
+
+
+def test_another_checksum_than_the_published_one(served, tmp_path: Path) -> None:
+    folder, url = served
+    pack(folder / "a.tar.gz")
+    refused(tmp_path / "a.tar.gz", [url], "md5:" + "0" * 32, "a.tar.gz gave another file, now deleted", "MD5", "0000")
+    assert not list(tmp_path.glob("a.tar.gz*"))
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_a_page_in_place_of_an_archive(served, tmp_path: Path, name: str) -> None:
+    folder, url = served
+    (folder / name).write_text("<html>Please log in</html>")
+    refused(tmp_path / name, [url], "md5:" + "0" * 32, f"no {name.split('.')[1]} archive but some page", "by hand")
+    assert not list(tmp_path.glob(f"{name}*"))
+
+
+def test_the_first_address_that_answers_counts(served, tmp_path: Path, capsys) -> None:
+    folder, url = served
+    checksum = pack(folder / "a.zip")
+    fetched(tmp_path / "a.zip", NOWHERE, f"{url}elsewhere", url, checksum=checksum)
+    said = capsys.readouterr().err
+    assert said.count("trying the next address") == 2 and "404" in said
+    refused(tmp_path / "b.zip", [NOWHERE, url], checksum, url, "404")
+
+
+def test_the_mirror_of_the_environment_comes_first(served, tmp_path: Path, monkeypatch) -> None:
+    folder, url = served
+    checksum = pack(folder / "a.zip")
+    monkeypatch.setenv("ATTRACTOR_MIRROR", url.rstrip("/"))
+    assert fetched(tmp_path / "a.zip", NOWHERE, checksum=checksum).exists()
+    monkeypatch.setenv("ATTRACTOR_MIRROR", "no address at all")
+    assert fetched(tmp_path / "b" / "a.zip", url, checksum=checksum).exists()
+
+
+def test_what_lies_there_is_used_as_it_is_and_that_is_said(tmp_path: Path, capsys) -> None:
+    pack(tmp_path / "a.zip")
+    before = (tmp_path / "a.zip").read_bytes()
+    fetched(tmp_path / "a.zip", NOWHERE, checksum="md5:" + "0" * 32)
+    said = capsys.readouterr().err
+    assert "not the published archive" in said and hashlib.sha256(before).hexdigest() in said
+    assert (tmp_path / "a.zip").read_bytes() == before
+
+
+def test_a_read_only_folder_is_left_alone(tmp_path: Path, capsys) -> None:
+    pack(tmp_path / "a.zip")
+    tmp_path.chmod(0o555)
+    try:
+        fetched(tmp_path / "a.zip", NOWHERE)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+        assert "read-only" in capsys.readouterr().err
+    finally:
+        tmp_path.chmod(0o755)
