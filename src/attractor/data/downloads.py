@@ -55,9 +55,9 @@ def _fetch(url: str, path: Path, checksum: str | None) -> None:
         download = partial(_download, path=path, part=part)
         pooch.retrieve(url, checksum, path.name, path.parent, downloader=download)
     except OSError as error:  # every failure of the network is one
-        raise InputError(f"{url} cannot be fetched ({_line(error)}); try again, or {_by_hand(path)}") from None
+        raise InputError(f"{url} cannot be fetched ({one_line(error)}); try again, or {_by_hand(path)}") from None
     except ValueError as error:
-        raise InputError(f"{url} gave another file, now deleted: {_line(error)}; {_by_hand(path)}") from None
+        raise InputError(f"{url} gave another file, now deleted: {one_line(error)}; {_by_hand(path)}") from None
 
 
 def _download(url: str, output: str, _: object, path: Path, part: Path | None) -> None:
@@ -102,7 +102,8 @@ def _recorded(path: Path) -> str | None:
     return _record(path).read_text(encoding="utf-8").strip() if _record(path).exists() else None
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What others raise, which may be many lines, for a message of one."""
     return " ".join(str(error).split())[:160]
 
 

@@ -1,0 +1,1 @@
+"""Published sets of images by name: fetched where they can be, read from a folder where they cannot."""

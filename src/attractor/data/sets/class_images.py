@@ -1,0 +1,48 @@
+"""Published sets of labelled images in memory, by name: what pretraining and in-painting read."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import torch
+
+from attractor.data.batches import load_images
+from attractor.data.classes import ClassImages, load_classes
+from attractor.data.images import UnreadableImage
+from attractor.data.sets.categorized import Categorized
+from attractor.data.sets.cifar10 import cifar10
+from attractor.data.sets.imagenet import imagenet
+from attractor.data.sets.tiny_imagenet import tiny_imagenet
+from attractor.errors import InputError
+
+SPLITS = {"tiny-imagenet": ("train", "val"), "cifar10": ("train", "test"), "imagenet": ("train", "val")}
+
+
+def class_images(
+    name: str,
+    folder: str | PathLike[str],
+    split: str,
+    size: tuple[int, int] = (64, 64),
+    base_url: str | None = None,
+) -> ClassImages:
+    """One split of ``tiny-imagenet``, ``cifar10`` or ``imagenet``, resized to ``size = (h, w)``.
+
+    The first two are fetched into ``folder`` where it lacks them, from ``base_url`` where given. Raises
+    :class:`InputError`.
+    """
+    if split not in SPLITS.get(name, ()):
+        known = ", ".join(f"{known} ({' or '.join(splits)})" for known, splits in SPLITS.items())
+        raise InputError(f"there are no images of {name} {split}; choose one of {known}")
+    folder = Path(folder).expanduser()
+    if name == "cifar10":
+        return _load(cifar10(folder, base_url)[split], size)
+    return load_classes(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder, base_url), split, size)
+
+
+def _load(found: Categorized, size: tuple[int, int]) -> ClassImages:
+    unreadable: list[UnreadableImage] = []
+    kept, images = load_images(found.source, size, unreadable)
+    number = {name: i for i, name in enumerate(found.classes)}
+    labels = torch.tensor([number[found.categories[i]] for i in kept])
+    return ClassImages(images, labels, found.classes, unreadable)
