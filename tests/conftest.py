@@ -12,6 +12,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from fake_hub import FakeHub, serving
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # A deadline tests the machine, not the code; and a failure must come back on the next run.
@@ -36,6 +38,23 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A Hub on this machine, with a cache of its own and nobody logged in."""
+    from huggingface_hub import constants, file_download
+
+    cache = tmp_path_factory.mktemp("hub")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with serving(FakeHub()) as server:
+        changed = {"ENDPOINT": server.address, "HF_HUB_CACHE": str(cache), "HF_TOKEN_PATH": str(cache / "token")}
+        template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
+        changed["HUGGINGFACE_CO_URL_TEMPLATE"] = template
+        monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)  # before 1.0
+        for name, value in {**changed, "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}.items():
+            monkeypatch.setattr(constants, name, value)
+        yield server
 
 
 @pytest.fixture

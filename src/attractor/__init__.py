@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         NodeAnomalyDetector,
         evaluate,
     )
+    from attractor.tasks.pretrained import from_pretrained
+    from attractor.tasks.publishing import push_to_hub
 
 __version__ = "0.1.0"
 __all__ = [
@@ -49,8 +51,10 @@ __all__ = [
     "SelyneConfig",
     "descend",
     "evaluate",
+    "from_pretrained",
     "load_model",
     "pretrained",
+    "push_to_hub",
     "save_model",
 ]
 
@@ -71,8 +75,10 @@ _HOMES = {
     "SelyneConfig": "attractor.models",
     "descend": "attractor.dynamics",
     "evaluate": "attractor.tasks",
+    "from_pretrained": "attractor.tasks.pretrained",
     "load_model": "attractor.models.store",
     "pretrained": "attractor.models.store",
+    "push_to_hub": "attractor.tasks.publishing",
     "save_model": "attractor.models.store",
 }
 

@@ -31,7 +31,7 @@ def _fetch(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     name = f"{repository}@{revision}" if revision else repository
-    with refusing(name, "read"):
+    with exchange(name, "read"):
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES)))
     if not (folder / FILES[0]).exists():
         raise InputError(f"{name} on the Hub has no {FILES[0]}: attractor did not write it; choose another model")
@@ -40,14 +40,30 @@ def _fetch(repository: str, revision: str | None) -> Path:
 
 
 @contextmanager
-def refusing(name: str, verb: str) -> Iterator[None]:
-    """Turn whatever goes wrong between here and the Hub into an :class:`InputError`; ``verb``: what was wanted."""
+def exchange(name: str, verb: str) -> Iterator[None]:
+    """Talk to the Hub: whatever goes wrong is an :class:`InputError`; ``verb``: what is wanted, read or write."""
     try:
-        yield
+        with _bars_on_terminals_only():
+            yield
     except InputError:
         raise
     except Exception as error:  # the Hub's client lets those of its HTTP library through, which is not always the same
         raise InputError(f"{name}: {_reason(error, verb)}") from error
+
+
+@contextmanager
+def _bars_on_terminals_only() -> Iterator[None]:
+    from huggingface_hub import constants, utils
+
+    chosen = constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or utils.are_progress_bars_disabled()
+    if chosen or stderr.is_terminal:
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
 
 
 def _reason(error: Exception, verb: str) -> str:
@@ -64,5 +80,5 @@ def _reason(error: Exception, verb: str) -> str:
         return "neither a folder here nor in the cache, and the Hub does not answer; check the name and the network"
     if response is not None and response.status_code in (401, 403):
         return f"the Hub does not let you {verb} it; {LOG_IN} as someone who may"
-    said = next(iter(str(error).split("\n")), "") or type(error).__name__
+    said = " ".join(f"{type(error).__name__} {error}".split())[:300]
     return f"the exchange with the Hub failed ({said}); check the network and try again"

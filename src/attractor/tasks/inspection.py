@@ -18,6 +18,7 @@ from attractor.models.store import Model, load_model, model_folder
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier
+from attractor.tasks.inpainting.inpainter import Inpainter
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 
@@ -73,11 +74,16 @@ def _odd_graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _painter(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    return {"inpainter": values["inpainter"], **_model(Inpainter.load(folder).ready())}
+
+
 TASKS = {
     "AnomalyDetector": _images,
     "NodeAnomalyDetector": _nodes,
     "GraphClassifier": _graphs,
     "GraphAnomalyDetector": _odd_graphs,
+    "Inpainter": _painter,
 }
 
 
