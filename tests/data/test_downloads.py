@@ -126,11 +126,12 @@ def test_the_first_address_that_answers_counts(served, tmp_path: Path, capsys) -
     refused(tmp_path / "b.zip", [NOWHERE, url], checksum, url, "404")
 
 
-def test_the_mirror_of_the_environment_comes_first(served, tmp_path: Path, monkeypatch) -> None:
+def test_the_mirror_of_the_environment_comes_first(served, tmp_path: Path, monkeypatch, capsys) -> None:
     folder, url = served
     checksum = pack(folder / "a.zip")
     monkeypatch.setenv("ATTRACTOR_MIRROR", url.rstrip("/"))
     assert fetched(tmp_path / "a.zip", NOWHERE, checksum=checksum).exists()
+    assert NOWHERE not in capsys.readouterr().err
     monkeypatch.setenv("ATTRACTOR_MIRROR", "no address at all")
     assert fetched(tmp_path / "b" / "a.zip", url, checksum=checksum).exists()
 

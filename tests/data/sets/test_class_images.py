@@ -37,7 +37,13 @@ def test_a_tiny_imagenet_that_lies_there(tmp_path: Path, pack, name: str) -> Non
     assert class_images("tiny-imagenet", tmp_path, "val", (8, 8), NOWHERE).labels.tolist() == [1, 0]
 
 
-def test_cifar10_from_records_and_from_folders(tmp_path: Path) -> None:
+def test_another_archive_of_the_official_name_is_used_and_that_is_said(tmp_path: Path, capsys) -> None:
+    as_zip(tmp_path / tiny_imagenet.ARCHIVE, TINY)
+    assert len(class_images("tiny-imagenet", tmp_path, "train", (8, 8), NOWHERE).labels) == 4
+    assert "not the published archive" in capsys.readouterr().err
+
+
+def test_cifar10_from_records(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
     as_tar(tmp_path / cifar10.ARCHIVE, cifar10_files(pixels, [2, 1, 0, 2, 1, 0]))
     train = class_images("cifar10", tmp_path, "train", (32, 32), NOWHERE)

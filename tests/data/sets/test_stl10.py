@@ -8,6 +8,7 @@ import pytest
 from local_server import NOWHERE, serving
 from miniatures import CLASSES, as_tar, stl10_files
 
+from attractor.data.sets import members
 from attractor.data.sets import stl10 as module
 from attractor.data.sets.stl10 import stl10
 from attractor.errors import InputError
@@ -64,6 +65,12 @@ def test_members_that_are_cut_missing_or_do_not_fit(tmp_path: Path) -> None:
     for label in (0, 4):
         archive(tmp_path, test_y__bin=bytes([1, label, 2]))
         refused(tmp_path, f"test_y.bin has the label {label}, but there are 3 classes")
+
+
+def test_members_that_would_fill_the_memory(tmp_path: Path, monkeypatch) -> None:
+    archive(tmp_path)
+    monkeypatch.setattr(members, "LIMIT", 100_000)
+    refused(tmp_path, "train_X.bin claims", "refused")
 
 
 def test_an_archive_that_is_cut(tmp_path: Path) -> None:
