@@ -77,7 +77,7 @@ def card(name: str, results: Path) -> str:
     """The card of that model, of what it was trained on, by what, and how well it does."""
     model = SHIPPED[name]
     files = {recipe: results / f"{file}.json" for recipe, file in model.stages.items()}
-    runs = {f"recipes/{recipe}.yaml": read_json(file) for recipe, file in files.items() if file.exists()}
+    runs = {recipe: read_json(file) for recipe, file in files.items() if file.exists()}
     more = [f"## Training\n\n{training(runs)}\n\n{RUNS}"]
     if model.measured:
         more.append(f"## Evaluation\n\n{model.measured(results)}")

@@ -40,7 +40,7 @@ def block(results: Path) -> str:
         "## Results",
         f"Encoder: `selyne-tiny`, pretrained for {pretraining['hours']:.1f} hours on one CPU core on "
         f"{pretraining['train_images']:,} images of Tiny ImageNet (accuracy on its validation images "
-        f"{100 * pretraining['val_accuracy']:.1f} %; `recipes/selyne-tiny.yaml`). AUROC, mean ± standard deviation "
+        f"{100 * pretraining['val_accuracy']:.1f} %; recipe `selyne-tiny`). AUROC, mean ± standard deviation "
         "over the seeds, of every score: also where the published one (`mahalanobis` after one-class tuning) loses. "
         "Made by `benchmarks/detection.py`; the files are in `results/`.",
     ]
@@ -79,7 +79,7 @@ def painting(results: Path) -> str:
     lines = [
         f"**In-painting Tiny ImageNet's validation images.** `et-tiny` ({found['parameters']:,} parameters), "
         f"trained for {hours:.1f} hours on one CPU core on {stages[1]['train_images']:,} images "
-        "(`recipes/et-tiny-coarse.yaml`, then `recipes/et-tiny.yaml`). Mean over the images ± its standard error; the "
+        "(recipe `et-tiny-coarse`, then recipe `et-tiny`). Mean over the images ± its standard error; the "
         "last column is how far ours is ahead, image by image. Made by `benchmarks/inpainting.py`.",
         "",
         "| hidden | method | images | PSNR, dB | mean squared error | ours ahead by, dB |",

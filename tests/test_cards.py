@@ -38,6 +38,6 @@ def test_a_stage_is_on_the_card_as_soon_as_it_has_a_result(cards, tmp_path):
     write_json(tmp_path / "pretrain-selyne-tiny-longer.json", {**read_json(first), "val_accuracy": 0.4321})
     after = cards["card"]("selyne-tiny", tmp_path)
     assert "0.4321" in after and "0.4321" not in before
-    assert "`recipes/selyne-tiny-longer.yaml`" in after and "-longer" not in before
+    assert "`selyne-tiny-longer`" in after and "-longer" not in before
     for recipe in ("selyne-tiny", "selyne-tiny-longer"):
-        assert (ROOT / "recipes" / f"{recipe}.yaml").exists()
+        assert (files("attractor") / "recipes" / "training" / f"{recipe}.yaml").is_file()

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from attractor import __version__
-from attractor.cli import bench, convert, demo, detect, graphs, inpaint, inspect, nodes, pretrain, push
+from attractor.cli import bench, convert, demo, detect, graphs, inpaint, inspect, nodes, pretrain, push, reproduce
 from attractor.console import stderr
 from attractor.errors import InputError
 
@@ -33,6 +33,7 @@ app.command()(pretrain.pretrain)
 app.command()(inspect.inspect)
 app.command()(convert.convert)
 app.command()(bench.bench)
+app.command()(reproduce.reproduce)
 app.command()(push.push)
 
 

@@ -13,7 +13,9 @@ from attractor.files import write_json
 
 
 def pretrain(
-    recipe: Path = typer.Argument(help="YAML recipe; see recipes/.", show_default=False),
+    recipe: Path = typer.Argument(
+        help="YAML recipe, or the name of one that ships: selyne-tiny, selyne-base.", show_default=False
+    ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the run.", show_default=False),
     data: Path | None = typer.Option(None, help="Folder or archive of the images, instead of the recipe's."),
     resume: bool = typer.Option(False, help="Go on with an interrupted run."),

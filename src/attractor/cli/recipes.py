@@ -16,9 +16,13 @@ R = TypeVar("R", bound="Recipe")
 
 
 def read_recipe(path: Path, kind: type[R]) -> R:
-    """A recipe file of that kind, validated; anything wrong is one line."""
+    """A recipe of that kind, a file or the name of one that ships, validated; anything wrong is one line."""
     import yaml
 
+    from attractor.training.recipe import TRAINING
+
+    shipped = TRAINING / f"{path}.yaml"
+    path = shipped if path.parent == Path() and shipped.exists() and not path.exists() else path
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

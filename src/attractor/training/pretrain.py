@@ -39,7 +39,7 @@ class Weights(Strict):
 
 
 class PretrainRecipe(Recipe):
-    """One pretraining run, as the YAML files under ``recipes/`` hold it; the defaults are the published setting."""
+    """One pretraining run, as YAML files hold it; the defaults are the published setting."""
 
     model: str | dict = "selyne-base"
     epochs: int = Field(72, ge=1)

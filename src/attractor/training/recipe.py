@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +25,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+TRAINING = Path(str(files("attractor"))) / "recipes" / "training"  # those that ship, by name
 N = TypeVar("N", bound=nn.Module)
 Beta = Annotated[float, Field(ge=0, lt=1)]
 

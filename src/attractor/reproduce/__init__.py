@@ -1,0 +1,1 @@
+"""Every row of the published tables as one run: the data, the protocol, ours beside the published number."""

@@ -1,0 +1,43 @@
+"""Rows of anomaly detection in images: fit on normal images, score all, once for every class that is normal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from attractor.data.sets.one_class import OneClass, one_class_splits
+from attractor.report import write_report
+from attractor.reproduce.part import Kind, Part
+from attractor.reproduce.pretraining import trained
+from attractor.tasks import AnomalyDetector, evaluate
+from attractor.tasks.detection.baseline import pixel_neighbours
+
+BASELINE = "pixels"  # measure of the plain baseline
+
+
+class Detection(Kind):
+    """AUROC of every score; ``pixel_auroc`` and ``aupro`` where there are masks, ``pixels`` of a plain baseline.
+
+    Settings are those of :class:`~attractor.tasks.AnomalyDetector`, or a ``recipe``, by which its encoder is trained
+    first. The first part's report lies in ``work``.
+    """
+
+    def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
+        """One part for each class that is normal in turn."""
+        for split in one_class_splits(self.data, self.folder):
+            yield Part(split.normal, partial(self.measure, split, dict(settings), seed))
+
+    def measure(self, split: OneClass, settings: dict[str, Any], seed: int) -> dict[str, float]:
+        """Fit and evaluate once."""
+        if recipe := settings.pop("recipe", None):
+            settings["model"] = trained(recipe, self.folder, self.work / recipe)
+        detector = AnomalyDetector(**settings, seed=seed).fit(split.train)
+        page = self.work / "report"
+        first = not (page / "index.html").exists()
+        evaluation = evaluate(detector, split.test, f"{self.data}, {split.normal}", bootstrap=200, examples=first)
+        if first:
+            write_report(evaluation, page)
+        values = {name: metrics["auroc"] for name, metrics in evaluation.metrics.items()}
+        baseline = pixel_neighbours(split.train, split.test)
+        return {**values, **(evaluation.pixel_metrics or {}), BASELINE: baseline}

@@ -1,0 +1,61 @@
+"""Rows of in-painting: train by a recipe, or take weights that ship, and paint what is hidden of unseen images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import Tensor
+
+from attractor.data.sets.class_images import SPLITS, class_images
+from attractor.files import write_json
+from attractor.provenance import provenance
+from attractor.reproduce.part import Kind, Part
+from attractor.tasks import Inpainter
+from attractor.training.inpainting import InpaintRecipe
+from attractor.training.loop import seed_everything
+from attractor.training.recipe import TRAINING
+
+MASKS = {"random patches": None, "central block": "block"}
+
+
+class Inpainting(Kind):
+    """PSNR in dB on hidden pixels; settings are a ``model`` or a ``recipe``, and the ``share`` of hidden patches."""
+
+    def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
+        """One part for each kind of mask."""
+        for name, mask in MASKS.items():
+            yield Part(name, partial(self.measure, mask, name, settings, seed))
+
+    def measure(self, mask: str | None, name: str, settings: dict[str, Any], seed: int) -> dict[str, float]:
+        """Paint all images of the validation split."""
+        painter = self.painter(settings, seed)
+        images = self.images(SPLITS[self.data][1], painter.ready().config.image_size)
+        return {f"psnr, {name}": painter.score(images, mask, share=settings.get("share", 0.5), seed=seed)}
+
+    def images(self, split: str, size: tuple[int, int]) -> Tensor:
+        """One split of the set, uint8 ``(N, C, H, W)``."""
+        return class_images(self.data, self.folder, split, size).images
+
+    def painter(self, settings: dict[str, Any], seed: int) -> Inpainter:
+        """The in-painter, trained first where the row says so."""
+        if "model" in settings:
+            return Inpainter(settings["model"])
+        work = self.work / f"{settings['recipe']}-seed-{seed}"
+        if not (work / "config.json").exists():
+            self.train(settings["recipe"], seed, work)
+        return Inpainter.load(work)
+
+    def train(self, name: str, seed: int, work: Path) -> None:
+        """As ``attractor inpaint fit --recipe`` does, on the row's set."""
+        values = yaml.safe_load((TRAINING / f"{name}.yaml").read_text(encoding="utf-8"))
+        recipe = InpaintRecipe.parse({**values, "seed": seed}, name)
+        train, val = (self.images(split, recipe.config().image_size) for split in SPLITS[self.data])
+        seed_everything(seed)
+        painter = Inpainter(recipe.network(), seed=seed)
+        painter.train(recipe, train, val, checkpoint=work, resume=(work / "checkpoint.pt").exists())
+        painter.save(work)
+        write_json(work / "result.json", {"name": name, "history": painter.history_, **provenance()})

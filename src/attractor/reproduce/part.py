@@ -1,0 +1,33 @@
+"""The parts a row is measured in: a class that is normal, a fold, a kind of mask."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Part:
+    """One measurement: its ``name``, and the function that makes it and returns figures by measure."""
+
+    name: str
+    measure: Callable[[], dict[str, float]]
+    variant: str = ""
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.variant, f"seed {self.seed}", self.name]))
+
+
+class Kind(ABC):
+    """How a kind of row is measured on the set ``data`` in ``folder``; ``work`` is for what takes long to make."""
+
+    def __init__(self, data: str, folder: Path, work: Path):
+        self.data, self.folder, self.work = data, folder, work
+
+    @abstractmethod
+    def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
+        """Everything measured with these settings and this seed."""
