@@ -72,7 +72,7 @@ def draw(result: Values) -> Figure:
     axes = figure.add_subplot()
     for place, line in enumerate(reversed(shown)):
         mine = result["summary"].get(line.variant, {}).get(line.measure)
-        runs = [r["values"][line.measure] for r in result["runs"] if r["variant"] == line.variant and mine]
+        runs = [r["values"].get(line.measure) for r in result["runs"] if r["variant"] == line.variant]
         axes.plot(runs, [place] * len(runs), "|", color=BLUE, alpha=0.5, markersize=9)
         if mine:
             axes.errorbar(mine["mean"], place, xerr=mine["std"] or 0, fmt="o", color=BLUE, capsize=4)
@@ -98,7 +98,9 @@ def write_row(result: Values, folder: Path) -> Path:
     plot = figures(
         {"row": picture}, {"row": Caption("Ours and the published", f"Made by {escape(result['command'])}.", True)}
     )
-    origin = [(key, result[key]) for key in ("source", "caution", "date", "git_revision") if result.get(key)]
+    origin = [(key, result[key]) for key in ("source", "caution", "date") if result.get(key)]
+    revisions = dict.fromkeys(run["git_revision"] for run in result["runs"] if run["git_revision"])
+    origin.append(("git_revision", ", ".join(revisions) or "none"))
     verdict = result["caution"] or f"Measured by {result['command']}"
     page = document(result["title"], verdict, [], f"{table}\n{plot}\n" + facts("Provenance", "", origin))
     return write_text(folder / f"{result['name']}.html", page)

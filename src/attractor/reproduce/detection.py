@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from attractor.data.sets.one_class import OneClass, one_class_splits
@@ -25,8 +25,13 @@ class Detection(Kind):
 
     def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
         """One part for each class that is normal in turn."""
-        for split in one_class_splits(self.data, self.folder):
+        for split in self.splits:
             yield Part(split.normal, partial(self.measure, split, dict(settings), seed))
+
+    @cached_property
+    def splits(self) -> list[OneClass]:
+        """The set, read once for all variants and seeds."""
+        return list(one_class_splits(self.data, self.folder))
 
     def measure(self, split: OneClass, settings: dict[str, Any], seed: int) -> dict[str, float]:
         """Fit and evaluate once."""

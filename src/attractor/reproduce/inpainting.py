@@ -7,17 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import Tensor
 
 from attractor.data.sets.class_images import SPLITS, class_images
 from attractor.files import write_json
 from attractor.provenance import provenance
 from attractor.reproduce.part import Kind, Part
+from attractor.reproduce.pretraining import read_training
 from attractor.tasks import Inpainter
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.loop import seed_everything
-from attractor.training.recipe import TRAINING
 
 MASKS = {"random patches": None, "central block": "block"}
 
@@ -51,8 +50,7 @@ class Inpainting(Kind):
 
     def train(self, name: str, seed: int, work: Path) -> None:
         """As ``attractor inpaint fit --recipe`` does, on the row's set."""
-        values = yaml.safe_load((TRAINING / f"{name}.yaml").read_text(encoding="utf-8"))
-        recipe = InpaintRecipe.parse({**values, "seed": seed}, name)
+        recipe = read_training(InpaintRecipe, name, seed)
         train, val = (self.images(split, recipe.config().image_size) for split in SPLITS[self.data])
         seed_everything(seed)
         painter = Inpainter(recipe.network(), seed=seed)

@@ -26,7 +26,7 @@ class Kind(ABC):
     """How a kind of row is measured on the set ``data`` in ``folder``; ``work`` is for what takes long to make."""
 
     def __init__(self, data: str, folder: Path, work: Path):
-        self.data, self.folder, self.work = data, folder, work
+        self.data, self.folder, self.work = data, folder.expanduser(), work
 
     @abstractmethod
     def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:

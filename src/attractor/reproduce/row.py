@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field
 
+from attractor.data.downloads import one_line
 from attractor.errors import InputError
 from attractor.training.recipe import Strict
 
@@ -33,10 +34,10 @@ class Row(Strict):
 
     name: str
     title: str
-    kind: str
+    kind: Literal["detection", "graphs", "inpainting", "nodes", "pretraining"]
     data: str
     main: str
-    seeds: list[int] = Field([0, 1, 2], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2], min_length=1)
     settings: dict[str, Any] = Field({})
     variants: dict[str, dict[str, Any]] = Field(min_length=1)
     published: dict[str, dict[str, Figure]] = Field({})
@@ -56,7 +57,11 @@ def names() -> list[str]:
 
 
 def find_row(name: str) -> Row:
-    """The row of that name; another raises :class:`InputError`."""
+    """The row of that name; another, and one whose file is broken, raise :class:`InputError`."""
     if name not in names():
         raise InputError(f"no row named {name!r}; choose one of {', '.join(names())}")
-    return Row.model_validate(yaml.safe_load((ROWS / f"{name}.yaml").read_text(encoding="utf-8")))
+    path = ROWS / f"{name}.yaml"
+    try:
+        return Row.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:  # pydantic's own is a ValueError
+        raise InputError(f"{path} is no row ({one_line(error)}); install attractor again") from None

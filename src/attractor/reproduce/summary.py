@@ -16,9 +16,13 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]
     table = {}
     for variant in dict.fromkeys(run["variant"] for run in runs):
         mine = [run for run in runs if run["variant"] == variant]
-        measures = dict.fromkeys(name for run in mine for name in run["values"])
-        table[variant] = {name: _spread([run for run in mine if name in run["values"]], name) for name in measures}
+        measures = dict.fromkeys(name for run in mine for name, value in run["values"].items() if value is not None)
+        table[variant] = {name: _spread([run for run in mine if _has(run, name)], name) for name in measures}
     return table
+
+
+def _has(run: dict[str, Any], measure: str) -> bool:
+    return run["values"].get(measure) is not None  # None: measured, but not a finite number
 
 
 def _spread(runs: list[dict[str, Any]], measure: str) -> dict[str, Any]:
