@@ -31,7 +31,7 @@ def lines(result: Values) -> Iterator[Line]:
     for variant in result["variants"]:
         mine = result["summary"].get(variant, {})
         theirs = result["published"].get(variant, {})
-        measures = sorted({*mine, *theirs}, key=lambda m: (m != result["main"], m not in theirs))
+        measures = sorted(dict.fromkeys([*mine, *theirs]), key=lambda m: (m != result["main"], m not in theirs))
         for measure in measures:
             yield Line(variant, measure, ours(mine.get(measure)), published(theirs.get(measure)))
 
