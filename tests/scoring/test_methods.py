@@ -9,11 +9,10 @@ from torch import Tensor
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.features import Features, extract
-from attractor.scoring import methods
-from attractor.scoring.methods import METHODS, check_method, methods_for
+from attractor.scoring.methods import METHODS, NeighboursMethod, check_method, methods_for
 
 CONFIG = SelyneConfig(image_size=(16, 24), patch_sizes=(8, 4), dim=12, latent=6, heads=3, depth=3, prototypes=2)
-LOCAL = {"patches", "damage"}
+LOCAL = {"patches", "places", "damage"}
 
 
 def features(count: int, seed: int = 0) -> Features:
@@ -64,16 +63,15 @@ def test_far_features_score_higher(name: str) -> None:
     assert method(far).mean() > 2 * method(near).mean()
 
 
-def test_more_neighbours_than_the_bank_holds_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods, "BANK", 40)
-    method = METHODS["knn"](CONFIG)
+def test_more_neighbours_than_the_bank_holds_are_thinned_evenly() -> None:
+    method = NeighboursMethod("prototypes", limit=40)
     one = features(1)
     for group in range(10):
         batch: list[Tensor] = [values.expand(50, *values.shape[1:]) for values in one]
         prototypes = torch.zeros(50, 24)
         prototypes[:, group] = torch.rand(50) + 0.5
         method.update(Features(*batch)._replace(prototypes=prototypes))
-    kept = method.kept
+    kept = method.sample.take()
     assert kept.shape == (40, 24)
     assert (kept.argmax(dim=1).bincount(minlength=10) > 0).sum() >= 7  # early groups are not crowded out
 
@@ -81,6 +79,7 @@ def test_more_neighbours_than_the_bank_holds_are_thinned_evenly(monkeypatch: pyt
 def test_methods_are_offered_where_they_work() -> None:
     standard = SelyneConfig(**{**CONFIG.to_dict(), "attention": "standard"})
     assert set(methods_for(CONFIG)) == set(METHODS) - {"damage"}
+    assert set(methods_for(CONFIG, tiles=True)) == set(METHODS) - {"damage", "places"}
     assert set(methods_for(standard, damage=True)) == set(METHODS) - {"free_energy"}
 
 

@@ -23,6 +23,7 @@ def pretrain(
     """Pretrain SELYNE on labelled images; writes best/, final/, result.json and four figures into OUTPUT."""
     from attractor.data.classes import load_classes
     from attractor.report import write_training_figures
+    from attractor.training.background import write_background
     from attractor.training.loop import seed_everything, train
     from attractor.training.pretrain import Pretraining, PretrainRecipe
 
@@ -39,6 +40,7 @@ def pretrain(
     seed_everything(settings.seed)
     objective = Pretraining(settings, train_set, val_set)
     history = train(objective, settings.schedule(), output, resume)
+    write_background(output / "best", train_set.images)
     best = max(history, key=lambda row: row["val_accuracy"])
     figures = {"val_accuracy": best["val_accuracy"], "val_reconstruction": best["val_reconstruction"]}
     result = run_result(settings, history, images, {**figures, "best_epoch": best["epoch"]})

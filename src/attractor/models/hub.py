@@ -11,7 +11,13 @@ from pathlib import Path
 from attractor.console import stderr
 from attractor.errors import InputError
 
-FILES = ("config.json", "calibration.json", "model.safetensors", "README.md")  # all that is ever fetched or published
+FILES = (
+    "config.json",
+    "calibration.json",
+    "model.safetensors",
+    "background.safetensors",
+    "README.md",
+)  # all that is ever fetched or published
 NAME = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 LOG_IN = "log in (`hf auth login`, or a token in HF_TOKEN)"
 

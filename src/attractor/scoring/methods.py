@@ -13,9 +13,12 @@ from attractor.models import SelyneConfig
 from attractor.models.features import Features, width
 from attractor.scoring.gaussian import LatentGaussian
 from attractor.scoring.neighbours import NearestNeighbours
+from attractor.scoring.places import PlaceNeighbours
 from attractor.scoring.reconstruction import reconstruction_energy
+from attractor.scoring.reservoir import Reservoir
 
-BANK = 20_000  # rows that nearest neighbours keep, chosen at random beyond that
+BANK = 20_000  # views that nearest neighbours keep, chosen at random beyond that
+IMAGES = 2_000  # images whose patches are kept place by place
 
 
 class Method(nn.Module):
@@ -90,28 +93,43 @@ class LevelsMethod(Method):
 class NeighboursMethod(Method):
     """Mean cosine distance of one of the features to its five nearest normal neighbours."""
 
-    def __init__(self, field: str, config: SelyneConfig):
+    def __init__(self, field: str, limit: int = BANK):
         super().__init__()
         self.field, self.neighbours = field, NearestNeighbours()
-        self.kept = torch.zeros(0, width(field, config))
-        self.keys = torch.zeros(0)
-        self.generator = torch.Generator().manual_seed(0)
+        self.sample = Reservoir(limit)
 
     def update(self, features: Features) -> None:
-        """Take in the features of normal views; beyond ``BANK`` a uniform random sample of all seen stays."""
-        values = getattr(features, self.field)
-        keys = torch.cat([self.keys, torch.rand(len(values), generator=self.generator)])
-        self.keys, order = keys.topk(min(BANK, len(keys)), sorted=False)
-        self.kept = torch.cat([self.kept, values.cpu()])[order]
+        """Take in the features of normal views; beyond ``limit`` a uniform random sample of all seen stays."""
+        self.sample.add(getattr(features, self.field))
 
     def finish(self) -> None:
         """End the fit."""
-        self.neighbours.fit(self.kept)
-        self.kept, self.keys = self.kept[:0], self.keys[:0]
+        self.neighbours.fit(self.sample.take())
 
     def forward(self, features: Features) -> Tensor:
         """``(V,)``."""
         return self.neighbours.score(getattr(features, self.field)).double()
+
+
+class PlacesMethod(Method):
+    """Cosine distance of a patch to the nearest at the same place of normal images."""
+
+    def __init__(self, config: SelyneConfig):
+        super().__init__()
+        self.neighbours = PlaceNeighbours(width("patches", config))
+        self.sample = Reservoir(IMAGES)
+
+    def update(self, features: Features) -> None:
+        """Take in the features of normal views; beyond ``IMAGES`` a uniform random sample of all seen stays."""
+        self.sample.add(features.patches.half())
+
+    def finish(self) -> None:
+        """End the fit."""
+        self.neighbours.fit(self.sample.take())
+
+    def forward(self, features: Features) -> Tensor:
+        """``(V, N)``."""
+        return self.neighbours(features.patches).double()
 
 
 class DamageMethod(Method):
@@ -140,20 +158,25 @@ class ReconstructionMethod(Method):
 
 METHODS = {
     "mahalanobis": lambda config: GaussianMethod("latent", config),
-    "knn": lambda config: NeighboursMethod("prototypes", config),
+    "knn": lambda config: NeighboursMethod("latent"),
     "levels": LevelsMethod,
+    "places": PlacesMethod,
     "patches": lambda config: GaussianMethod("patches", config),
     "reconstruction": lambda config: ReconstructionMethod(),
     "free_energy": lambda config: GaussianMethod("free_energy", config),
     "damage": DamageMethod,
 }
-COMBINED = ("mahalanobis", "knn", "levels")  # what the score "combined" is the geometric mean of
-NEEDS = {"free_energy": "a model with attention 'gloeba'", "damage": "tuning='damage'"}
+COMBINED = ("mahalanobis", "knn", "levels", "places")  # what the score "combined" is the geometric mean of
+NEEDS = {
+    "free_energy": "a model with attention 'gloeba'",
+    "damage": "tuning='damage'",
+    "places": "whole images, not tiles",
+}
 
 
-def methods_for(config: SelyneConfig, damage: bool = False) -> nn.ModuleDict:
-    """Every method that works on such a model: free energy is Gloeba's alone, ``damage`` must be trained."""
-    possible = {"free_energy": config.attention == "gloeba", "damage": damage}
+def methods_for(config: SelyneConfig, *, tiles: bool = False, damage: bool = False) -> nn.ModuleDict:
+    """Every method that works: free energy is Gloeba's alone, tiles have no place, ``damage`` must be trained."""
+    possible = {"free_energy": config.attention == "gloeba", "damage": damage, "places": not tiles}
     return nn.ModuleDict({name: make(config) for name, make in METHODS.items() if possible.get(name, True)})
 
 

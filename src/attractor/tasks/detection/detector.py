@@ -26,7 +26,8 @@ from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.hub import located
-from attractor.models.store import pretrained
+from attractor.models.store import model_folder, pretrained
+from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.detection.saved import load_detector, save_detector
@@ -121,7 +122,8 @@ class AnomalyDetector(BaseEstimator):
         model = self._make_model()
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
-        scorer = ImageScorer(model, viewing, damage=self.tuning == "damage").to(model.cls_token.device)
+        ground = self._background(model.config)
+        scorer = ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
         check_method(self.method, scorer.names)
         self.unreadable_: list[UnreadableImage] = []
         fitting, held_out = self._split(source)
@@ -157,6 +159,12 @@ class AnomalyDetector(BaseEstimator):
         else:
             model = Selyne(preset(str(self.model), SelyneConfig))
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def _background(self, config: SelyneConfig) -> Background | None:
+        """What came with the encoder, as long as that is left as it is."""
+        if isinstance(self.model, Selyne) or not self.pretrained or self.tuning != "none":
+            return None
+        return load_background(model_folder(str(self.model)), config)
 
     def _split(self, source: ImageSource) -> tuple[ImageSource, ImageSource]:
         """Fitting and calibration images, at random by ``seed``; printed once."""

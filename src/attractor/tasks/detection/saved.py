@@ -11,6 +11,7 @@ from attractor.data.views import Viewing
 from attractor.errors import InputError
 from attractor.models import SelyneConfig
 from attractor.models.store import build, load_weights
+from attractor.scoring.background import Background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.detection.scorer import ImageScorer
@@ -44,7 +45,8 @@ def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
         detector = kind(**config["detector"])
         model = build(SelyneConfig.from_dict(config["model"]), tensors, weights, "model.")
         viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
-        scorer = ImageScorer(model, viewing, damage=detector.tuning == "damage")
+        background = Background(model.config) if any(name.startswith("background.") for name in tensors) else None
+        scorer = ImageScorer(model, viewing, detector.tuning == "damage", background)
         check_method(detector.method, scorer.names)
         detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
         detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}

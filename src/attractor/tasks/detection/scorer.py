@@ -12,6 +12,7 @@ from attractor.data.views import Canvas, Viewing, stitch
 from attractor.models import Selyne
 from attractor.models.features import Features, extract
 from attractor.models.precision import autocast
+from attractor.scoring.background import Background
 from attractor.scoring.methods import COMBINED, Method, geometric_mean, methods_for
 
 T = TypeVar("T")
@@ -23,13 +24,15 @@ class ImageScorer(nn.Module):
 
     Methods that give a number a view score an image by the worst of its views, local ones, that give a number a
     patch, by the worst place of the map they are stitched to; smoothed for the eye, that map is the heat map.
-    ``damage``: offer the method of that name. Everything a saved detector scores with is in this module's state dict.
+    ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
+    Everything a saved detector scores with is in this module's state dict.
     """
 
-    def __init__(self, model: Selyne, viewing: Viewing, damage: bool = False):
+    def __init__(self, model: Selyne, viewing: Viewing, damage: bool = False, background: Background | None = None):
         super().__init__()
         self.model, self.viewing = model, viewing
-        self.methods = methods_for(model.config, damage)
+        self.methods = methods_for(model.config, tiles=viewing.tiles, damage=damage)
+        self.background = background
 
     @property
     def names(self) -> list[str]:
@@ -64,7 +67,7 @@ class ImageScorer(nn.Module):
         features = self.features(views)
         counts = [len(canvas.origins) for canvas in canvases]
         views_scored = {name: method(features).cpu() for name, method in self.methods.items()}
-        views_scored["combined"] = geometric_mean([views_scored[name] for name in COMBINED])
+        views_scored["combined"] = self.combined(features, views_scored)
         scores, maps = {}, {}
         for name, scored in views_scored.items():
             values = scored.split(counts)
@@ -74,6 +77,12 @@ class ImageScorer(nn.Module):
                     maps[name] = [smooth(v.float(), SMOOTHING) for v in values]
             scores[name] = torch.stack([v.max() for v in values])
         return scores, maps
+
+    def combined(self, features: Features, scored: dict[str, Tensor]) -> Tensor:
+        """Geometric mean ``(V,)`` of the methods of that kind, relative to the background where there is one."""
+        ground = self.background(features) if self.background else {}
+        parts = [scored[name] / ground.get(name, torch.ones(())).cpu() for name in COMBINED if name in scored]
+        return geometric_mean([part.amax(dim=1) if part.ndim == 2 else part for part in parts])
 
     def stitched(self, maps: Tensor, canvas: Canvas) -> Tensor:
         """Map ``(H, W)`` of an image as looked at, from the patch scores ``(V, N)`` of its views."""

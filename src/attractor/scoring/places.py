@@ -1,0 +1,55 @@
+"""Distance of every patch to the normal patches at the same place: for images that are laid out alike."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attractor.scoring.features import check_features
+
+KEPT = 128  # dimensions that patches are projected to
+BLOCK = 2**24  # numbers held at once while scoring
+
+
+class PlaceNeighbours(nn.Module):
+    r"""Cosine distance ``min_i 1 - cos(R x_n, R b_in)`` of patch n to the nearest of the normal patches n.
+
+    ``R`` is a random projection to 128 orthogonal directions, which keeps cosines nearly and a third of the memory.
+    Buffers: ``projection (D, 128)``, the same every time; ``bank``, float16 ``(N, m, 128)``: of every place the
+    projected patches of m normal images, of length 1. Loading a state dict takes over its bank's size. Source: places
+    as in Defard et al. (2021), PaDiM; distances as in Roth et al. (2022), PatchCore.
+    """
+
+    projection: Tensor
+    bank: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        directions = torch.randn(dim, dim, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("projection", torch.linalg.qr(directions).Q[:, :KEPT].contiguous())
+        self.register_buffer("bank", torch.zeros(0, 0, 0, dtype=torch.float16))
+
+    @torch.no_grad()
+    def fit(self, patches: Tensor) -> PlaceNeighbours:
+        """Keep normal patches ``(m, N, D)``; raises :class:`InputError` where they are not finite."""
+        check_features(patches.flatten(0, 1))
+        self.bank = self._embed(patches).half().contiguous()
+        return self
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """``(V, N, D) -> (V, N)``, float32; high is anomalous."""
+        bank, points = self.bank.float(), self._embed(patches)
+        rows = max(1, BLOCK // max(1, bank.shape[0] * bank.shape[1]))
+        nearest = [(block @ bank.mT).amax(dim=-1) for block in points.split(rows, dim=1)]
+        return (1 - torch.cat(nearest, dim=1).T).clamp(min=0)
+
+    def _embed(self, patches: Tensor) -> Tensor:
+        """``(m, N, D) -> (N, m, 128)``, of length 1."""
+        projected = patches.to(self.projection.device, torch.float32) @ self.projection
+        return F.normalize(projected, dim=-1).transpose(0, 1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
+        if prefix + "bank" in state_dict:
+            self.bank = torch.empty_like(state_dict[prefix + "bank"], device=self.bank.device)
+        super()._load_from_state_dict(state_dict, prefix, *args)
