@@ -20,15 +20,15 @@ from typing import Any
 from unittest import mock
 
 import torch
-from detection import brain_mri, run
 
 from attractor.data.graphs.folds import folds
 from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.sets.one_class import one_class_splits
 from attractor.data.unlabelled import load_unlabelled
 from attractor.files import json_text, write_json
 from attractor.models import GraphET
 from attractor.provenance import provenance
-from attractor.tasks import GraphClassifier, Inpainter
+from attractor.tasks import AnomalyDetector, GraphClassifier, Inpainter, evaluate
 from attractor.tasks.graphs import fitting
 
 SEEDS = (0, 1, 2)
@@ -61,12 +61,13 @@ def computed_in(precision: str) -> Iterator[None]:
 
 def detection(data: Path) -> dict[str, Any]:
     """AUROC on brain slices, detector fitted and asked in one precision."""
-    split = next(brain_mri(data))
+    split = next(one_class_splits("brain-mri", data))
     runs: dict[str, list[dict[str, float]]] = {p: [] for p in PRECISIONS}
     for seed in SEEDS:
         for precision in PRECISIONS:
             with computed_in(precision):
-                found = run(split, {"tuning": "none"}, seed)["methods"]
+                detector = AnomalyDetector(seed=seed).fit(split.train)
+                found = evaluate(detector, split.test, split.normal, bootstrap=1, examples=False).metrics
             runs[precision].append({name: found[name]["auroc"] for name in METHODS})
             print("detection", seed, precision, runs[precision][-1], flush=True)
     return {name: compared([[run[name] for run in runs[p]] for p in PRECISIONS]) for name in METHODS}
