@@ -75,9 +75,8 @@ def test_the_picture_shows_means_runs_and_the_published(result) -> None:
     (axes,) = draw(result).axes
     shown: dict[str, list] = {"o": [], "|": [], "D": []}
     for line in axes.lines:
-        if line.get_marker() != "|" or line.get_alpha():  # the ends of bars are strokes too
-            ends = zip(*(np.asarray(of, float).tolist() for of in line.get_data()), strict=True)
-            shown[line.get_marker()] += [(x, y) for x, y in ends if np.isfinite(x)]
+        points = zip(*(np.asarray(of, float).tolist() for of in line.get_data()), strict=True)
+        shown[line.get_marker()] += [(x, y) for x, y in points if np.isfinite(x)]
     # from below: "not run" main, "run" other, "run" main; what was measured only is not shown
     assert sorted(shown["o"]) == [(0.5, 2), (0.75, 1)]
     assert sorted(shown["|"]) == [(0.45, 2), (0.55, 2), (0.75, 1)]

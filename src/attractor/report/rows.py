@@ -75,7 +75,9 @@ def draw(result: Values) -> Figure:
         runs = [r["values"].get(line.measure) for r in result["runs"] if r["variant"] == line.variant]
         axes.plot(runs, [place] * len(runs), "|", color=BLUE, alpha=0.5, markersize=9)
         if mine:
-            axes.errorbar(mine["mean"], place, xerr=mine["std"] or 0, fmt="o", color=BLUE, capsize=4)
+            axes.errorbar(
+                mine["mean"], place, xerr=mine["std"] or 0, fmt="o", color=BLUE, capsize=0
+            )  # caps would look like runs
         if theirs := result["published"].get(line.variant, {}).get(line.measure):
             axes.plot(theirs["mean"], place, "D", color=VERMILION, markerfacecolor="none")
     axes.set_yticks(range(len(shown)), [f"{line.variant}\n{line.measure}" for line in reversed(shown)])
