@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from attractor.data.images import UnreadableImage, resize
+from attractor.data.room import image_room
 from attractor.data.sources import ImageSource
 from attractor.data.views import Canvas, Viewing
 
@@ -90,8 +91,8 @@ def load_batches(
 def load_images(
     source: ImageSource, size: tuple[int, int], unreadable: list[UnreadableImage]
 ) -> tuple[list[int], Tensor]:
-    """Every readable image in memory: places in the source, and uint8 ``(N, C, h, w)``; the rest as load_batches."""
-    images = torch.empty(len(source), source.channels, *size, dtype=torch.uint8)
+    """Every readable image at once: places in the source, and uint8 ``(N, C, h, w)``; the rest as load_batches."""
+    images = image_room(len(source), source.channels, size)
     kept: list[int] = []
     for indices, batch in load_batches(source, size, unreadable):
         images[len(kept) : len(kept) + len(indices)] = batch

@@ -11,9 +11,11 @@ from PIL import Image
 
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
+from attractor.models.store import save_model
 from attractor.scoring.methods import METHODS
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.training import damaged
+from attractor.training.background import write_background
 
 CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
 
@@ -130,3 +132,18 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
         (folder / name).write_text("{}")
         with pytest.raises(InputError, match=r"fit it again|safetensors"):
             AnomalyDetector.load(folder)
+
+
+def test_distances_are_relative_to_the_background_that_came_with_the_encoder(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    save_model(Selyne(CONFIG).eval(), folder)
+    plain = AnomalyDetector(folder, false_alarm_rate=0.2).fit(pictures(15, 0)).score_images(pictures(4, 1))
+    write_background(folder, torch.randint(256, (40, 3, 16, 16), dtype=torch.uint8))
+    fitted = AnomalyDetector(folder, false_alarm_rate=0.2).fit(pictures(15, 0))
+    relative = fitted.score_images(pictures(4, 1))
+    np.testing.assert_array_equal(relative.scores["mahalanobis"], plain.scores["mahalanobis"])
+    assert not np.allclose(relative.scores["combined"], plain.scores["combined"])
+    loaded = AnomalyDetector.load(fitted.save(tmp_path / "detector")).score_images(pictures(4, 1))
+    np.testing.assert_array_equal(loaded.scores["combined"], relative.scores["combined"])
+    tuned = AnomalyDetector(folder, tuning="one-class", epochs=1, false_alarm_rate=0.2).fit(pictures(15, 0))
+    assert tuned.scorer_.background is None  # which was of another encoder
