@@ -46,7 +46,9 @@ SHIPPED = {
             "Selyne",
             summary="The whole SELYNE network, small: encoder, prototypes, latent head, decoder and classifier, "
             "pretrained on Tiny ImageNet to repaint an image, to name its class and to draw it to the prototype of "
-            "that class. The file holds half precision; it is loaded in single precision.",
+            "that class. The file holds half precision; it is loaded in single precision. "
+            "Beside it, `background.safetensors` sums up how it sees 10,000 of its training images, sharp and coarse: "
+            "Gaussians and 2,000 latents of each, against which a detector measures distances.",
             intended="Intended use: features for anomaly detection in natural, medical and texture images, and a start "
             "for training on images of your own. Not meant for: naming classes as such, sharp reconstructions, "
             "decisions about people, or diagnosis.",

@@ -137,3 +137,8 @@ def test_settings_of_a_variant_go_over_the_common_ones() -> None:
         "dim": 8,
         "protocol": "published",
     }
+
+
+@pytest.mark.parametrize(("said", "meant"), [("MUTAG", "et-mutag"), ("Brain-MRI", "brain-mri"), ("dd", "et-dd")])
+def test_a_row_goes_by_its_set_too(said: str, meant: str) -> None:
+    assert find_row(said).name == meant

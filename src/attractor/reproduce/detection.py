@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from attractor.data.sets.one_class import OneClass, one_class_splits
@@ -22,6 +23,10 @@ class Detection(Kind):
     Settings are those of :class:`~attractor.tasks.AnomalyDetector`, or a ``recipe``, by which its encoder is trained
     first. The first part's report lies in ``work``.
     """
+
+    def __init__(self, data: str, folder: Path, work: Path):
+        super().__init__(data, folder, work)
+        self.baselines: dict[str, float] = {}
 
     def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
         """One part for each class that is normal in turn."""
@@ -44,5 +49,10 @@ class Detection(Kind):
         if first:
             write_report(evaluation, page)
         values = {name: metrics["auroc"] for name, metrics in evaluation.metrics.items()}
-        baseline = pixel_neighbours(split.train, split.test)
-        return {**values, **(evaluation.pixel_metrics or {}), BASELINE: baseline}
+        return {**values, **(evaluation.pixel_metrics or {}), BASELINE: self.baseline(split)}
+
+    def baseline(self, split: OneClass) -> float:
+        """Neither seeds nor variants change it."""
+        if split.normal not in self.baselines:
+            self.baselines[split.normal] = pixel_neighbours(split.train, split.test)
+        return self.baselines[split.normal]

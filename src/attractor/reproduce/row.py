@@ -57,10 +57,14 @@ def names() -> list[str]:
 
 
 def find_row(name: str) -> Row:
-    """The row of that name; another, and one whose file is broken, raise :class:`InputError`."""
-    if name not in names():
+    """The row of that name, in any case, a set of graphs also without ``et-``.
+
+    Another, and one whose file is broken, raise :class:`InputError`.
+    """
+    known = next((known for known in (name.lower(), f"et-{name.lower()}") if known in names()), None)
+    if known is None:
         raise InputError(f"no row named {name!r}; choose one of {', '.join(names())}")
-    path = ROWS / f"{name}.yaml"
+    path = ROWS / f"{known}.yaml"
     try:
         return Row.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:  # pydantic's own is a ValueError
