@@ -60,7 +60,8 @@ def parts(kind: Kind, row: Row) -> Iterator[Part]:
 def measured(part: Part, main: str) -> dict[str, Any]:
     """A run as the results file has it."""
     values = {name: value if isfinite(value) else None for name, value in part.measure().items()}
-    stderr.print(f"{part}: {main} {values.get(main)}")
+    shown = main if main in values else next(iter(values))
+    stderr.print(f"{part}: {shown} {values[shown]}")
     return {
         "variant": part.variant,
         "seed": part.seed,
