@@ -54,8 +54,8 @@ def detection_parts(results: Path) -> str:
     seeds = max(len(values["seeds"]) for values in sets.values())
     lines = [
         f"**What helps detection without tuning.** AUROC, mean ± standard deviation of {seeds} draws of the images "
-        "fitted on (`benchmarks/detection_parts.py`). What was kept was chosen without test images "
-        "(`benchmarks/LOG.md`, where what failed is too).",
+        "fitted on (`benchmarks/detection_parts.py`). What was kept was chosen by other images, though "
+        "test figures were seen between the rounds (`benchmarks/LOG.md`, where what failed is too).",
         "",
         "| score | " + " | ".join(sets) + " |",
         "|---|" + "---|" * len(sets),
