@@ -53,6 +53,28 @@ def test_erasing_erases_that_share() -> None:
     assert 0.15 < erased < 0.35
 
 
+def test_grey_takes_the_colour_of_that_share() -> None:
+    images = torch.rand(400, 3, 16, 16)
+    views = PretrainAugmentation((16, 16), 0, 2, 0, 0.0, grey=0.3)(images)
+    grey = (views.std(1) < 1e-6).flatten(1).all(1).float().mean()
+    assert 0.2 < grey < 0.4
+
+
+def test_blur_softens_that_share() -> None:
+    images = torch.rand(400, 3, 16, 16)
+    views = PretrainAugmentation((16, 16), 0, 2, 0, 0.0, blur=0.5)(images)
+    soft = (views.flatten(1).std(1) < 0.98 * images.flatten(1).std(1)).float().mean()
+    assert 0.4 < soft < 0.6
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jitter_moves_brightness_and_contrast(channels: int) -> None:
+    images = ramp(200, channels, 16, 16)
+    views = PretrainAugmentation((16, 16), 0, 2, 0, 0.0, jitter=0.4)(images)
+    assert views.flatten(1).mean(1).std() > 0.05 and views.flatten(1).std(1).std() > 0.02
+    assert views.min() >= 0 and views.max() <= 1
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_light_views_are_flips_and_shifts_of_at_most_two_pixels(channels: int) -> None:
     images = ramp(200, channels, 8, 12)

@@ -105,6 +105,7 @@ def test_the_defaults_are_the_published_setting() -> None:
     assert (schedule.warmup_epochs, schedule.patience, settings.label_smoothing) == (5, 20, 0.03)
     assert settings.augmentation.model_dump() == {
         "padding": 8, "operations": 2, "magnitude": 9, "erasing": 0.25, "mixup": 0.5, "mixup_alpha": 0.2,
+        "jitter": 0, "grey": 0, "blur": 0,
     }  # fmt: skip
     assert settings.config(classes=200).to_dict() == settings.config(classes=7).to_dict() | {"classes": 200}
 

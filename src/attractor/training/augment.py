@@ -9,18 +9,36 @@ from torch import Tensor, nn
 
 
 class PretrainAugmentation(nn.Module):
-    """Random crop after reflection padding, flip, RandAugment and erasing of float images in 0..1, ``(B, C, H, W)``.
+    """Random crop after reflection padding, flip, colours, blur, RandAugment and erasing of float images in 0..1.
 
-    ``padding`` in pixels, ``magnitude`` of RandAugment in 0..29 (0 turns it off), ``erasing`` a probability.
-    Grey images go through the colour operations as three equal channels.
+    ``padding`` in pixels; ``jitter`` is how far brightness, contrast and saturation of an image move, as a share;
+    ``grey`` and ``blur`` (a Gaussian of 0.3 to 2 pixels) are probabilities, as is ``erasing``; ``magnitude`` of
+    RandAugment in 0..29. Zero turns each off. Grey images go through the colour operations as three equal channels.
+    Source of jitter, grey and blur: Chen et al. 2020 (SimCLR).
     """
 
-    def __init__(self, size: tuple[int, int], padding: int, operations: int, magnitude: int, erasing: float):
+    def __init__(
+        self,
+        size: tuple[int, int],
+        padding: int,
+        operations: int,
+        magnitude: int,
+        erasing: float,
+        jitter: float = 0.0,
+        grey: float = 0.0,
+        blur: float = 0.0,
+    ):
         super().__init__()
         steps: list[nn.Module] = [
             K.RandomCrop(size, padding=padding, padding_mode="reflect"),
             K.RandomHorizontalFlip(),
         ]
+        if jitter:
+            steps.append(K.ColorJiggle(jitter, jitter, jitter))
+        if grey:
+            steps.append(K.RandomGrayscale(p=grey))
+        if blur:
+            steps.append(K.RandomGaussianBlur((7, 7), (0.3, 2.0), p=blur))
         if magnitude:
             steps.append(RandAugment(n=operations, m=magnitude))
         if erasing:

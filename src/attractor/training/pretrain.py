@@ -26,6 +26,9 @@ class Augmentation(Strict):
     operations: int = Field(default=2, ge=1)
     magnitude: int = Field(default=9, ge=0, le=29)
     erasing: float = Field(default=0.25, ge=0, le=1)
+    jitter: float = Field(default=0, ge=0, le=1)
+    grey: float = Field(default=0, ge=0, le=1)
+    blur: float = Field(default=0, ge=0, le=1)
     mixup: float = Field(default=0.5, ge=0, le=1)
     mixup_alpha: float = Field(default=0.2, gt=0)
 
@@ -78,7 +81,7 @@ class Pretraining(Objective):
         self.examples = len(train.labels)
         a = recipe.augmentation
         self.augment = PretrainAugmentation(
-            self.model.config.image_size, a.padding, a.operations, a.magnitude, a.erasing
+            self.model.config.image_size, **a.model_dump(exclude={"mixup", "mixup_alpha"})
         )
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
