@@ -17,6 +17,7 @@ from attractor.models.store import load_model
 from attractor.reproduce import detection, pretraining
 from attractor.tasks import AnomalyDetector, evaluate
 from attractor.tasks.detection.baseline import pixel_neighbours
+from attractor.training import recipe
 
 LEVELS = np.array([70, 120, 170])
 LABELS = {"train": [1, 2, 3] * 12, "test": [3, 1, 2] * 3}
@@ -114,7 +115,7 @@ def test_magnetic_tile_measures_its_masks_too(sets: Path, measured, encoder) -> 
 @pytest.mark.usefixtures("unreported")
 def test_an_ablation_trains_its_encoders_first(with_stl10, measured, tmp_path: Path, monkeypatch) -> None:
     as_zip(with_stl10 / tiny_imagenet.ARCHIVE, tiny_imagenet_files())
-    monkeypatch.setattr(pretraining, "TRAINING", tmp_path)
+    monkeypatch.setattr(recipe, "TRAINING", tmp_path)
     for name, attention in (("selyne-tiny", "gloeba"), ("selyne-tiny-standard", "standard")):
         sizes = json.dumps({**TINY.to_dict(), "attention": attention})
         (tmp_path / f"{name}.yaml").write_text(

@@ -14,9 +14,9 @@ from attractor.errors import InputError
 from attractor.files import read_json
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.store import save_model
-from attractor.reproduce import pretraining
 from attractor.reproduce.inpainting import Inpainting
 from attractor.tasks import Inpainter
+from attractor.training import recipe
 
 SIZES = "{image_size: [8, 8], patch: 2, dim: 8, heads: 2, head_dim: 4, memories: 8, steps: 2, step_size: 0.1}"
 RECIPE = f"name: toy\nmodel: {SIZES}\ndata: x\nepochs: 1\nbatch_size: 4\nwarmup_epochs: 0\nshift: 1\n"
@@ -25,7 +25,7 @@ MASKS = ("random patches", "central block")
 
 @pytest.fixture
 def recipes(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pretraining, "TRAINING", tmp_path)
+    monkeypatch.setattr(recipe, "TRAINING", tmp_path)
     for name in ("et-cifar", "et-base"):
         (tmp_path / f"{name}.yaml").write_text(RECIPE)
 
@@ -51,7 +51,10 @@ def test_cifar10_is_trained_once_and_painted_under_both_masks(sets: Path, measur
     as_tar(sets / cifar10.ARCHIVE, cifar10_files(pixels, [i % 3 for i in range(12)]))
     runs = by_part(measured("et-cifar"))
     work = tmp_path / "out" / "et-cifar" / "et-cifar-seed-3"
-    assert len(read_json(work / "result.json")["history"]) == 1
+    result = read_json(work / "result.json")
+    assert len(result["history"]) == 1 and (result["seed"], result["train_images"], result["val_images"]) == (3, 10, 2)
+    assert {"hours", "recipe", "val_psnr_random", "versions", "git_revision"} <= set(result)
+    assert (work / "training.png").exists() and not (work / "checkpoint.pt").exists()
     test = torch.from_numpy(pixels[10:]).permute(0, 3, 1, 2)
     trained = Inpainter.load(work)
     images = class_images("cifar10", sets, "test", (8, 8)).images

@@ -13,14 +13,14 @@ from attractor.errors import InputError
 from attractor.files import read_json
 from attractor.models.store import load_model
 from attractor.reproduce import pretraining
-from attractor.reproduce.pretraining import read_training, trained
-from attractor.training.pretrain import PretrainRecipe
+from attractor.reproduce.pretraining import trained
+from attractor.training import recipe
 
 
 @pytest.fixture
 def with_recipe(sets: Path, tmp_path: Path, monkeypatch) -> Path:
     as_zip(sets / tiny_imagenet.ARCHIVE, tiny_imagenet_files())
-    monkeypatch.setattr(pretraining, "TRAINING", tmp_path)
+    monkeypatch.setattr(recipe, "TRAINING", tmp_path)
     sizes = json.dumps(TINY.to_dict())
     (tmp_path / "selyne-base.yaml").write_text(f"name: toy\nmodel: {sizes}\ndata: x\nepochs: 2\nbatch_size: 2\n")
     return sets
@@ -29,7 +29,10 @@ def with_recipe(sets: Path, tmp_path: Path, monkeypatch) -> Path:
 def test_the_best_epoch_counts(with_recipe: Path, measured, tmp_path: Path) -> None:
     ((key, values),) = by_part(measured("selyne-pretrain")).items()
     work = tmp_path / "out" / "selyne-pretrain" / "selyne-base-seed-3"
-    history = read_json(work / "result.json")["history"]
+    result = read_json(work / "result.json")
+    history = result["history"]
+    assert (result["seed"], result["train_images"], result["val_accuracy"]) == (3, 4, values["val_accuracy"])
+    assert {"hours", "recipe", "best_epoch", "versions", "git_revision"} <= set(result)
     assert key == ("selyne-base", "") and len(history) == 2
     best = max(history, key=lambda row: row["val_accuracy"])
     assert values == {name: best[name] for name in ("val_accuracy", "val_reconstruction")}
@@ -45,13 +48,8 @@ def test_an_interrupted_training_goes_on(with_recipe: Path, tmp_path: Path, monk
         trained("selyne-base", with_recipe, tmp_path / "work")
     before = (tmp_path / "work" / "checkpoint.pt").read_bytes()
     monkeypatch.setattr(pretraining, "write_training_figures", lambda *_: None)
-    assert trained("selyne-base", with_recipe, tmp_path / "work") == str(tmp_path / "work" / "best")
+    assert trained("selyne-base", with_recipe, tmp_path / "work") == tmp_path / "work" / "best"
     assert (tmp_path / "work" / "checkpoint.pt").read_bytes() == before  # nothing was trained a second time
-
-
-def test_a_recipe_has_the_seed_it_is_given(with_recipe: Path) -> None:
-    assert read_training(PretrainRecipe, "selyne-base").seed == 0
-    assert read_training(PretrainRecipe, "selyne-base", 7).seed == 7
 
 
 def test_weights_in_place_of_a_training_are_refused(measured) -> None:

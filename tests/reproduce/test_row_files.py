@@ -14,12 +14,12 @@ from attractor.errors import InputError
 from attractor.models.config import PRESETS
 from attractor.reproduce import row as module
 from attractor.reproduce.nodes import MEASURES
-from attractor.reproduce.pretraining import read_training
 from attractor.reproduce.row import Row, find_row, names
 from attractor.reproduce.run import KINDS
 from attractor.tasks.graphs.evaluate import PROTOCOLS
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.pretrain import PretrainRecipe
+from attractor.training.recipe import read_recipe, shipped
 
 SETS = {
     "detection": set(one_class._TASKS),
@@ -39,7 +39,7 @@ def test_a_row_names_what_there_is(name: str) -> None:
     assert len(set(row.seeds)) == len(row.seeds)
     for settings in map(row.of, row.variants):
         if recipe := settings.get("recipe"):
-            assert read_training(InpaintRecipe if row.kind == "inpainting" else PretrainRecipe, recipe)
+            assert read_recipe(shipped(recipe), InpaintRecipe if row.kind == "inpainting" else PretrainRecipe)
         assert settings.get("model", "et-tiny") in PRESETS
         assert settings.get("protocol", "held-out") in PROTOCOLS
         assert (row.kind == "nodes") == ("train_fraction" in settings)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from attractor.cli.output import report_unreadable
-from attractor.cli.recipes import read_recipe, run_result, start_run
+from attractor.cli.recipes import start_run
 from attractor.console import stderr
 from attractor.errors import InputError
-from attractor.files import write_json
 
 if TYPE_CHECKING:
     from attractor.tasks.inpainting.inpainter import Inpainter
@@ -31,6 +30,8 @@ def fit(
     from attractor.report import write_inpainting_figure
     from attractor.tasks.inpainting.inpainter import Inpainter
     from attractor.training.inpainting import InpaintRecipe
+    from attractor.training.recipe import read_recipe
+    from attractor.training.runs import write_painter
 
     named = {"model": model, "epochs": epochs, "seed": seed}
     given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
@@ -43,13 +44,10 @@ def fit(
     else:
         inpainter = Inpainter(**given).fit(data, checkpoint=output, resume=resume)
     report_unreadable([(error.path, error.reason) for error in inpainter.unreadable_])
-    inpainter.save(output)
+    write_painter(inpainter, output, write_inpainting_figure)
     last = inpainter.history_[-1]
-    figures = {name: value for name, value in last.items() if name.startswith("val_")}
-    write_json(output / "result.json", run_result(inpainter.recipe_, inpainter.history_, inpainter.split_, figures))
-    write_inpainting_figure(inpainter.history_, output)
-    (output / "checkpoint.pt").unlink(missing_ok=True)
-    found = [f"validation PSNR, {name.removeprefix('val_psnr_')}: {value:.2f} dB" for name, value in figures.items()]
+    figures = {name.removeprefix("val_psnr_"): value for name, value in last.items() if name.startswith("val_psnr_")}
+    found = [f"validation PSNR, {name}: {value:.2f} dB" for name, value in figures.items()]
     print(f"{output}: " + ", ".join([f"training loss {last['train_mse']:.4f}", *found]))
 
 
@@ -57,7 +55,7 @@ def _fit_recipe(settings: InpaintRecipe, data: Path, output: Path, resume: bool)
     """Train from random weights or the recipe's; a folder without the recipe's splits is trained on whole."""
     from attractor.data.unlabelled import load_unlabelled
     from attractor.tasks.inpainting.inpainter import Inpainter
-    from attractor.training.loop import seed_everything
+    from attractor.training.runs import train_painter
 
     size, channels = settings.config().image_size, settings.config().channels
     whole = data.is_dir() and not (data / settings.train_split).is_dir()
@@ -67,8 +65,6 @@ def _fit_recipe(settings: InpaintRecipe, data: Path, output: Path, resume: bool)
         val_images, more = load_unlabelled(data, settings.val_split, size, channels)
         unreadable += more
     stderr.print(f"{len(images)} training and {0 if val_images is None else len(val_images)} validation images")
-    seed_everything(settings.seed)
-    inpainter = Inpainter(settings.network(), seed=settings.seed)
-    inpainter.train(settings, images, val_images, checkpoint=output, resume=resume)
+    inpainter = train_painter(Inpainter, settings, images, val_images, output, resume)
     inpainter.unreadable_ = unreadable
     return inpainter

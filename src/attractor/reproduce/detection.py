@@ -33,6 +33,10 @@ class Detection(Kind):
         for split in self.splits:
             yield Part(split.normal, partial(self.measure, split, dict(settings), seed))
 
+    def weights(self, settings: dict[str, Any], seed: int) -> Path | None:
+        """The encoder's; one that the recipe makes is the same for all seeds."""
+        return self.work / settings["recipe"] / "best" if "recipe" in settings else super().weights(settings, seed)
+
     @cached_property
     def splits(self) -> list[OneClass]:
         """The set, read once for all variants and seeds."""
@@ -41,7 +45,7 @@ class Detection(Kind):
     def measure(self, split: OneClass, settings: dict[str, Any], seed: int) -> dict[str, float]:
         """Fit and evaluate once."""
         if recipe := settings.pop("recipe", None):
-            settings["model"] = trained(recipe, self.folder, self.work / recipe)
+            settings["model"] = str(trained(recipe, self.folder, self.work / recipe))
         detector = AnomalyDetector(**settings, seed=seed).fit(split.train)
         page = self.work / "report"
         first = not (page / "index.html").exists()

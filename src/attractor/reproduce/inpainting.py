@@ -10,13 +10,12 @@ from typing import Any
 from torch import Tensor
 
 from attractor.data.sets.class_images import SPLITS, class_images
-from attractor.files import write_json
-from attractor.provenance import provenance
+from attractor.report import write_inpainting_figure
 from attractor.reproduce.part import Kind, Part
-from attractor.reproduce.pretraining import read_training
 from attractor.tasks import Inpainter
 from attractor.training.inpainting import InpaintRecipe
-from attractor.training.loop import seed_everything
+from attractor.training.recipe import read_recipe, shipped
+from attractor.training.runs import train_painter, write_painter
 
 MASKS = {"random patches": None, "central block": "block"}
 
@@ -35,6 +34,10 @@ class Inpainting(Kind):
         images = self.images(SPLITS[self.data][1], painter.ready().config.image_size)
         return {f"psnr, {name}": painter.score(images, mask, share=settings.get("share", 0.5), seed=seed)}
 
+    def weights(self, settings: dict[str, Any], seed: int) -> Path | None:
+        """Those that ship or are given, else those of the seed's own run."""
+        return self.run_folder(settings, seed) if "recipe" in settings else super().weights(settings, seed)
+
     def images(self, split: str, size: tuple[int, int]) -> Tensor:
         """One split of the set, uint8 ``(N, C, H, W)``."""
         return class_images(self.data, self.folder, split, size).images
@@ -43,17 +46,14 @@ class Inpainting(Kind):
         """The in-painter, trained first where the row says so."""
         if "model" in settings:
             return Inpainter(settings["model"])
-        work = self.work / f"{settings['recipe']}-seed-{seed}"
-        if not (work / "config.json").exists():
+        work = self.run_folder(settings, seed)
+        if not (work / "result.json").exists():
             self.train(settings["recipe"], seed, work)
         return Inpainter.load(work)
 
     def train(self, name: str, seed: int, work: Path) -> None:
         """As ``attractor inpaint fit --recipe`` does, on the row's set."""
-        recipe = read_training(InpaintRecipe, name, seed)
+        recipe = read_recipe(shipped(name), InpaintRecipe, seed)
         train, val = (self.images(split, recipe.config().image_size) for split in SPLITS[self.data])
-        seed_everything(seed)
-        painter = Inpainter(recipe.network(), seed=seed)
-        painter.train(recipe, train, val, checkpoint=work, resume=(work / "checkpoint.pt").exists())
-        painter.save(work)
-        write_json(work / "result.json", {"name": name, "history": painter.history_, **provenance()})
+        painter = train_painter(Inpainter, recipe, train, val, work, resume=(work / "checkpoint.pt").exists())
+        write_painter(painter, work, write_inpainting_figure)

@@ -31,3 +31,11 @@ class Kind(ABC):
     @abstractmethod
     def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
         """Everything measured with these settings and this seed."""
+
+    def run_folder(self, settings: dict[str, Any], seed: int) -> Path:
+        """Where the recipe of these settings is run with this seed."""
+        return self.work / f"{settings['recipe']}-seed-{seed}"
+
+    def weights(self, settings: dict[str, Any], seed: int) -> Path | None:
+        """Where the weights lie, or will, that are measured with these settings, in which a model is a folder."""
+        return Path(settings["model"]) if "model" in settings else None

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
@@ -78,3 +79,28 @@ class Recipe(Strict):
         """The loop's part of the recipe."""
         shared = {f.name for f in fields(Schedule)} & set(type(self).model_fields)
         return Schedule(**{name: getattr(self, name) for name in shared})
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def shipped(name: str) -> Path:
+    """Where the recipe of that name lies among those that ship."""
+    return TRAINING / f"{name}.yaml"
+
+
+def read_recipe(path: Path, kind: type[R], seed: int | None = None) -> R:
+    """A recipe of that kind, a file or the name of one that ships, with another seed where one is given.
+
+    Anything wrong with it raises :class:`InputError`.
+    """
+    if path.parent == Path() and not path.exists() and shipped(path.name).exists():
+        path = shipped(path.name)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}; give a YAML recipe") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, brackets without end
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    recipe = kind.parse(values, str(path))
+    return recipe if seed is None else recipe.model_copy(update={"seed": seed})

@@ -1,0 +1,89 @@
+"""A training run as a folder: weights, figures, and last ``result.json``, so that who finds it finds the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+from attractor.data.classes import ClassImages
+from attractor.files import write_json
+from attractor.provenance import provenance
+from attractor.training.background import write_background
+from attractor.training.inpainting import InpaintRecipe
+from attractor.training.loop import History, seed_everything, train
+from attractor.training.pretrain import Pretraining, PretrainRecipe
+from attractor.training.recipe import Recipe
+
+Draw = Callable[[History, Path], object]  # writes figures of a history into a folder: reports are a room above
+
+
+class Painter(Protocol):
+    """As much of :class:`~attractor.tasks.Inpainter`, of a room above, as a run needs."""
+
+    recipe_: InpaintRecipe
+    split_: dict[str, int]
+    history_: History
+
+    def train(
+        self, recipe: InpaintRecipe, images: Tensor, val_images: Tensor | None, *, checkpoint: Path, resume: bool
+    ) -> object:
+        """Train by a recipe, checkpointed in a folder."""
+
+    def save(self, folder: Path) -> object:
+        """Write it as a folder."""
+
+
+P = TypeVar("P", bound=Painter)
+
+
+def run_pretraining(
+    recipe: PretrainRecipe, train_set: ClassImages, val_set: ClassImages, folder: Path, draw: Draw, resume: bool
+) -> dict[str, Any]:
+    """Train SELYNE: ``best/`` with its background, ``final/``, figures and the result, which is returned."""
+    seed_everything(recipe.seed)
+    history = train(Pretraining(recipe, train_set, val_set), recipe.schedule(), folder, resume)
+    write_background(folder / "best", train_set.images)
+    best = max(history, key=lambda row: row["val_accuracy"])
+    figures = {"val_accuracy": best["val_accuracy"], "val_reconstruction": best["val_reconstruction"]}
+    images = {"train_images": len(train_set.labels), "val_images": len(val_set.labels)}
+    return _finish(folder, recipe, history, images, {**figures, "best_epoch": best["epoch"]}, draw)
+
+
+def train_painter(
+    make: Callable[..., P], recipe: InpaintRecipe, images: Tensor, val_images: Tensor | None, folder: Path, resume: bool
+) -> P:
+    """The in-painter that ``make`` gives of what the recipe starts from, trained; images uint8 ``(N, C, H, W)``."""
+    seed_everything(recipe.seed)
+    painter = make(recipe.network(), seed=recipe.seed)
+    painter.train(recipe, images, val_images, checkpoint=folder, resume=resume)
+    return painter
+
+
+def write_painter(painter: Painter, folder: Path, draw: Draw) -> None:
+    """Write an in-painter that was trained in ``folder``, figures and the result; no checkpoint stays behind."""
+    painter.save(folder)
+    figures = {name: value for name, value in painter.history_[-1].items() if name.startswith("val_")}
+    _finish(folder, painter.recipe_, painter.history_, painter.split_, figures, draw)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _finish(
+    folder: Path, recipe: Recipe, history: History, images: dict[str, int], figures: dict[str, float], draw: Draw
+) -> dict[str, Any]:
+    """What is common to all runs: the figures, with what it took to get them."""
+    draw(history, folder)
+    result = {
+        "name": recipe.name,
+        **figures,
+        **images,
+        "seed": recipe.seed,
+        "hours": sum(row["seconds"] for row in history) / 3600,
+        "recipe": recipe.model_dump(),
+        "history": history,
+        **provenance(),
+    }
+    write_json(folder / "result.json", result)
+    return result
