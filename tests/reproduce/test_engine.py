@@ -1,5 +1,6 @@
 """The engine on a kind that counts: interrupted, resumed, extended, and what it refuses."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -10,6 +11,7 @@ import pytest
 
 from attractor.errors import InputError
 from attractor.reproduce import run as module
+from attractor.reproduce import weights as weights_module
 from attractor.reproduce.part import Kind, Part
 from attractor.reproduce.row import Row
 from attractor.reproduce.run import KINDS, reproduce
@@ -28,6 +30,7 @@ class Counted(Kind):
     asked: list[tuple[int, int, str]]
     stop: int | None
     value: float
+    folder: Path | None  # of the weights
 
     def parts(self, settings: dict[str, Any], seed: int) -> Iterator[Part]:
         for number, name in enumerate("ab"):
@@ -39,11 +42,15 @@ class Counted(Kind):
         self.asked.append((add, seed, name))
         return {"score": add + seed + number / 10, "other": Counted.value}
 
+    def weights(self, settings: dict[str, Any], seed: int) -> Path | None:
+        return Counted.folder
+
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch) -> type[Counted]:
-    Counted.asked, Counted.stop, Counted.value = [], None, 1.0
+    Counted.asked, Counted.stop, Counted.value, Counted.folder = [], None, 1.0, None
     monkeypatch.setitem(KINDS, "graphs", Counted)
+    monkeypatch.setattr(weights_module, "model_folder", Path)
     return Counted
 
 
@@ -124,6 +131,70 @@ def test_other_settings_are_not_mixed(tmp_path: Path) -> None:
     other = Wish([1], ["more"], {"model": "mine"})
     refused(tmp_path, other, "toy.json holds 'more' with other settings; choose another --output")
     assert reproduce(ROW, Path(), tmp_path / "mine", other)["command"].endswith("--data DIR --model mine")
+
+
+def digest(*contents: bytes) -> str:
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder of weights that the toy starts from; its results go into another."""
+    Counted.folder = tmp_path / "weights"
+    Counted.folder.mkdir()
+    (Counted.folder / "model.safetensors").write_bytes(b"last week's")
+    return Counted.folder
+
+
+def weights_of(result: dict[str, Any]) -> list[str | None]:
+    return [run["weights"] for run in result["runs"]]
+
+
+def test_every_run_says_its_weights(tmp_path: Path, weights: Path) -> None:
+    assert weights_of(reproduce(ROW, Path(), tmp_path, Wish([0], ["plain"]))) == [digest(b"last week's")] * 2
+    (weights / "background.safetensors").write_bytes(b"beside it")
+    (weights / "README.md").write_bytes(b"of no weight")
+    both = reproduce(ROW, Path(), tmp_path / "both", Wish([0], ["plain"]))
+    assert weights_of(both) == [digest(b"last week's", b"beside it")] * 2
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "background.safetensors"])
+def test_other_weights_are_not_mixed(tmp_path: Path, weights: Path, file: str) -> None:
+    out = tmp_path / "out"
+    reproduce(ROW, Path(), out, Wish([0], ["more"]))
+    Counted.asked.clear()
+    before = (weights / "model.safetensors").read_bytes()
+    (weights / file).write_bytes(b"today's")
+    refused(out, Wish([1], ["more"]), r"toy.json holds 'more' with other weights \(\w{16}, and now \w{16}\); choose")
+    refused(out, Wish([0], ["more"]), "with other weights")  # even where nothing is missing
+    assert len(reproduce(ROW, Path(), out, Wish([0], ["plain"]))["runs"]) == 4  # another variant's may be others
+    (weights / "background.safetensors").unlink(missing_ok=True)
+    (weights / "model.safetensors").write_bytes(before)
+    with pytest.raises(InputError, match="holds 'plain' with other weights"):
+        reproduce(ROW, Path(), out, Wish([1], ["plain"]))
+    assert len(reproduce(ROW, Path(), out, Wish([1], ["more"]))["runs"]) == 6
+
+
+def test_weights_that_are_unknown_are_taken_as_they_are(tmp_path: Path, weights: Path) -> None:
+    path = tmp_path / "toy.json"
+    result = reproduce(ROW, Path(), tmp_path, Wish([0], ["plain"]))
+    for run in result["runs"]:
+        del run["weights"]
+    path.write_text(json.dumps(result))
+    (weights / "model.safetensors").write_bytes(b"today's")
+    assert weights_of(reproduce(ROW, Path(), tmp_path, Wish([1], ["plain"])))[2:] == [digest(b"today's")] * 2
+    (weights / "model.safetensors").unlink()  # as those of a training that is still to come
+    assert weights_of(reproduce(ROW, Path(), tmp_path, Wish([2], ["plain"])))[4:] == [None, None]
+
+
+def test_a_model_is_looked_up_once(tmp_path: Path, monkeypatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(weights_module, "model_folder", lambda name: seen.append(name) or tmp_path / "snapshot")
+    monkeypatch.setattr(Counted, "measure", lambda *_: {"score": 1.0})
+    monkeypatch.setattr(Counted, "weights", lambda _, settings, seed: seen.append(settings["model"]))
+    result = reproduce(ROW, Path(), tmp_path, Wish([0, 1], ["more"]))
+    assert seen == ["shipped", *[str(tmp_path / "snapshot")] * 4]
+    assert result["variants"]["more"]["model"] == "shipped"
 
 
 RUN = {"variant": "plain", "seed": 0, "part": "a", "values": {"score": 1.0}, "git_revision": None}

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from attractor.errors import InputError
 from attractor.files import read_json
+from attractor.reproduce.part import Kind
 from attractor.reproduce.row import Row
+from attractor.reproduce.weights import fingerprint
 from attractor.training.recipe import Strict
 
 
@@ -21,6 +23,7 @@ class Run(Strict):
     part: str
     values: dict[str, float | None]
     git_revision: str | None
+    weights: str | None = None  # unknown in files written before there was one, and taken as they are
 
 
 class Earlier(BaseModel):
@@ -47,6 +50,14 @@ def earlier(path: Path, row: Row) -> Earlier:
     if other := [name for name in row.variants if found.variants.get(name, row.variants[name]) != row.variants[name]]:
         raise _refused(path, f"holds {other[0]!r} with other settings")
     return found
+
+
+def require_same_weights(path: Path, found: Earlier, row: Row, kind: Kind) -> None:
+    """Raise :class:`InputError` where ``path`` holds runs of the row with other weights than its models have now."""
+    for variant, seed, known in dict.fromkeys((run.variant, run.seed, run.weights) for run in found.runs):
+        now = fingerprint(kind, row, variant, seed) if known and variant in row.variants else None
+        if now and now != known:
+            raise _refused(path, f"holds {variant!r} with other weights ({known}, and now {now})")
 
 
 def _refused(path: Path, why: str) -> InputError:

@@ -12,7 +12,7 @@ from attractor.console import stderr
 from attractor.files import read_json, require_writable, write_json
 from attractor.provenance import provenance
 from attractor.reproduce.detection import Detection
-from attractor.reproduce.earlier import earlier
+from attractor.reproduce.earlier import earlier, require_same_weights
 from attractor.reproduce.graphs import GraphClasses
 from attractor.reproduce.inpainting import Inpainting
 from attractor.reproduce.nodes import NodeAnomalies
@@ -20,6 +20,7 @@ from attractor.reproduce.part import Kind, Part
 from attractor.reproduce.pretraining import Pretrained
 from attractor.reproduce.row import Row
 from attractor.reproduce.summary import summarise
+from attractor.reproduce.weights import fingerprint, located
 from attractor.reproduce.wish import AS_IT_IS, Wish
 
 KINDS: dict[str, type[Kind]] = {
@@ -34,17 +35,21 @@ KINDS: dict[str, type[Kind]] = {
 def reproduce(row: Row, data: Path, output: Path, wish: Wish = AS_IT_IS) -> dict[str, Any]:
     """Run what ``output/NAME.json`` lacks of the row on the set in the folder ``data``, and return what it then holds.
 
-    A row that was run with other settings is not mixed with this one: :class:`InputError`. So are missing sets.
+    A row that was run with other settings or weights is not mixed with this one: :class:`InputError`. So are missing
+    sets and models.
     """
     wished = wish.upon(row)
     require_writable(output)
     path = output / f"{row.name}.json"
     found = earlier(path, wished)
     variants, runs = {**found.variants, **wished.variants}, [run.model_dump() for run in found.runs]
+    kind, ready = KINDS[row.kind](row.data, data, output / row.name), located(wished)
+    require_same_weights(path, found, ready, kind)
     done = {(run.variant, run.seed, run.part) for run in found.runs}
-    for part in parts(KINDS[row.kind](row.data, data, output / row.name), wished):
+    for part in parts(kind, ready):
         if (part.variant, part.seed, part.name) not in done:
-            runs.append(measured(part, row.main))
+            run = measured(part, row.main)
+            runs.append({**run, "weights": fingerprint(kind, ready, part.variant, part.seed)})
             write_json(path, describe(row, wish, variants, runs))
     return read_json(path)
 
