@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import TINY
-from measured_parts import by_part
+from measured_parts import begins, by_part, weights_of
 from miniatures import CLASSES, as_tar, as_zip, brain_files, cifar10_files, flat, stl10_files, tiny_imagenet_files
 
 from attractor.data.sets import cifar10, one_class, stl10, tiny_imagenet
@@ -49,6 +49,7 @@ def test_stl10_is_what_the_detector_gives(with_stl10, measured, encoder) -> None
     result = measured("selyne-stl10", [variant, "attractor"], model=encoder, epochs=1)
     runs = by_part(result)
     assert list(runs) == [(name, normal) for name in (variant, "attractor") for normal in CLASSES]
+    assert weights_of(result) == {begins(Path(encoder) / "model.safetensors")}
     for split in one_class_splits("stl10", with_stl10):
         detector = AnomalyDetector(encoder, epochs=1, seed=3).fit(split.train)
         metrics = evaluate(detector, split.test, "", bootstrap=1, examples=False).metrics
@@ -127,5 +128,7 @@ def test_an_ablation_trains_its_encoders_first(with_stl10, measured, tmp_path: P
         work = tmp_path / "out" / "selyne-ablation" / name
         assert load_model(work / "best").config.attention == attention
         assert len(read_json(work / "result.json")["history"]) == 1
+        made = begins(work / "best" / "model.safetensors", work / "best" / "background.safetensors")
+        assert weights_of({"runs": [run for run in result["runs"] if run["variant"] == attention]}) == {made}
     with pytest.raises(InputError, match="gloeba: takes no model from elsewhere; leave out --model"):
         measured("selyne-ablation", model="selyne-tiny")

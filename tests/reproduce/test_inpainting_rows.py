@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from measured_parts import by_part
+from measured_parts import begins, by_part, weights_of
 from miniatures import as_folder, as_tar, as_zip, cifar10_files, flat, tiny_imagenet_files
 
 from attractor.data.sets import cifar10, tiny_imagenet
@@ -13,7 +13,7 @@ from attractor.data.sets.class_images import class_images
 from attractor.errors import InputError
 from attractor.files import read_json
 from attractor.models import ImageET, ImageETConfig
-from attractor.models.store import save_model
+from attractor.models.store import model_folder, save_model
 from attractor.reproduce.inpainting import Inpainting
 from attractor.tasks import Inpainter
 from attractor.training import recipe
@@ -32,7 +32,9 @@ def recipes(tmp_path: Path, monkeypatch) -> None:
 
 def test_shipped_weights_and_those_of_the_user(sets: Path, measured, tmp_path: Path) -> None:
     as_zip(sets / tiny_imagenet.ARCHIVE, tiny_imagenet_files())
-    runs = by_part(measured("et-tiny-imagenet"))
+    row = measured("et-tiny-imagenet")
+    runs = by_part(row)
+    assert weights_of(row) == {begins(model_folder("et-tiny") / "model.safetensors")}
     images = class_images("tiny-imagenet", sets, "val", (64, 64)).images
     for name, mask in zip(MASKS, (None, "block"), strict=True):
         assert runs["et-tiny", name] == {f"psnr, {name}": Inpainter().score(images, mask, share=0.5, seed=3)}
@@ -49,8 +51,10 @@ def test_shipped_weights_and_those_of_the_user(sets: Path, measured, tmp_path: P
 def test_cifar10_is_trained_once_and_painted_under_both_masks(sets: Path, measured, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
     as_tar(sets / cifar10.ARCHIVE, cifar10_files(pixels, [i % 3 for i in range(12)]))
-    runs = by_part(measured("et-cifar"))
+    row = measured("et-cifar")
+    runs = by_part(row)
     work = tmp_path / "out" / "et-cifar" / "et-cifar-seed-3"
+    assert weights_of(row) == {begins(work / "model.safetensors")}
     result = read_json(work / "result.json")
     assert len(result["history"]) == 1 and (result["seed"], result["train_images"], result["val_images"]) == (3, 10, 2)
     assert {"hours", "recipe", "val_psnr_random", "versions", "git_revision"} <= set(result)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from commands import TINY
-from measured_parts import by_part
+from measured_parts import begins, by_part, weights_of
 from miniatures import as_zip, tiny_imagenet_files
 
 from attractor.data.sets import tiny_imagenet
@@ -27,10 +27,12 @@ def with_recipe(sets: Path, tmp_path: Path, monkeypatch) -> Path:
 
 
 def test_the_best_epoch_counts(with_recipe: Path, measured, tmp_path: Path) -> None:
-    ((key, values),) = by_part(measured("selyne-pretrain")).items()
+    row = measured("selyne-pretrain")
+    ((key, values),) = by_part(row).items()
     work = tmp_path / "out" / "selyne-pretrain" / "selyne-base-seed-3"
     result = read_json(work / "result.json")
     history = result["history"]
+    assert weights_of(row) == {begins(work / "best" / "model.safetensors", work / "best" / "background.safetensors")}
     assert (result["seed"], result["train_images"], result["val_accuracy"]) == (3, 4, values["val_accuracy"])
     assert {"hours", "recipe", "best_epoch", "versions", "git_revision"} <= set(result)
     assert key == ("selyne-base", "") and len(history) == 2
