@@ -124,8 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             return self._answer(401, {"error": "Invalid username or password."})
         if path == "/api/validate-yaml":
-            bad = not json.loads(body)["content"].startswith("---\nlicense: ")
-            errors = [{"message": "license is missing"}] if bad else []
+            bad = not json.loads(body)["content"].startswith("---\n")
+            errors = [{"message": "metadata is missing"}] if bad else []
             return self._answer(400 if bad else 200, {"errors": errors, "warnings": []})
         if path == "/api/repos/create":
             return self._create(json.loads(body))

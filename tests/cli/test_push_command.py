@@ -19,9 +19,11 @@ def detector(tmp_path, seed):
 
 
 def test_push_then_score_and_inspect_by_name(hub, detector, tmp_path):
-    done = run("push", detector, "someone/gravel", "--private", "--message", "Gravel")
+    done = run("push", detector, "someone/gravel", "--private", "--message", "Gravel", "--license", "MIT")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{hub.address}/someone/gravel\n", "")
     assert hub.repositories["someone/gravel"].private and hub.messages == ["Gravel"]
+    repository = hub.repositories["someone/gravel"]
+    assert repository.commits[repository.refs["main"]]["README.md"].startswith(b"---\nlicense: mit\n")
     by_name, here = (run("detect", "score", name, tmp_path / "good") for name in ("someone/gravel", detector))
     assert by_name.returncode == 0, by_name.stderr
     assert by_name.stdout == here.stdout
@@ -42,6 +44,8 @@ def test_a_model_by_name_is_what_a_detector_starts_from(hub, detector, tmp_path)
     [
         (("push", "no/where", "someone/x"), "no/where: neither a folder here nor something on the Hub"),
         (("push", "et-tiny", "x"), "give org/name"),
+        (("push", "et-tiny", "a/x", "--license", "all mine"), "'all mine' is no identifier of a licence"),
+        (("push", "et-tiny", "a/x", "--license", "MIT"), "README.md is the card that is published"),
         (("detect", "score", "someone/x", "."), "someone/x: neither a folder here nor something on the Hub"),
         (("nodes", "score", "someone/x", "."), "someone/x: neither a folder here nor something on the Hub"),
         (("graphs", "score", "someone/x", "."), "someone/x: neither a folder here nor something on the Hub"),

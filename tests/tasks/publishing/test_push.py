@@ -61,7 +61,6 @@ def test_its_card_tells_its_settings_calibration_and_use(hub: FakeHub, detector)
     card = files_of(hub, "someone/gravel")["README.md"].decode()
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front) == {
-        "license": "unknown",
         "library_name": "attractor",
         "tags": ["anomaly-detection", "selyne"],
     }
@@ -71,6 +70,30 @@ def test_its_card_tells_its_settings_calibration_and_use(hub: FakeHub, detector)
     assert "| method | mahalanobis |" in text and "| fitting | 19 |" in text and "| dim | 32 |" in text
     assert f"| attractor | {attractor.__version__} |" in text
     assert hub.messages == ["Gravel of May"]
+
+
+@pytest.mark.parametrize("license", ["Apache-2.0", "cc-by-nc-4.0", "GPL-2.0+"])
+def test_a_licence_is_on_the_card_once_it_is_named(hub: FakeHub, license: str):
+    push_to_hub(ImageET(SMALL), "someone/et")
+    card = files_of(hub, "someone/et")["README.md"].decode()
+    assert "license" not in yaml.safe_load(card.split("---\n")[1]) and "## Licence\n\nNone was declared." in card
+    push_to_hub(ImageET(SMALL), "someone/et", license=license)
+    card = files_of(hub, "someone/et")["README.md"].decode()
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == license.lower()
+    assert card.endswith(f"## Licence\n\n{license}.\n") and "None was declared" not in card
+
+
+@pytest.mark.parametrize("license", ["", "MIT\ntags: [x]", "mine, all mine", "mit: {}", "-", "x" * 1000])
+def test_what_is_no_licence_is_refused(hub: FakeHub, license: str):
+    refused(lambda: push_to_hub(ImageET(SMALL), "someone/et", license=license), "no identifier of a licence", "SPDX")
+    assert hub.asked == []
+
+
+def test_a_licence_beside_a_card_of_ones_own_is_refused(hub: FakeHub, tmp_path):
+    save_model(ImageET(SMALL), tmp_path)
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\nMine.\n")
+    refused(lambda: push_to_hub(tmp_path, "someone/et", license="Apache-2.0"), "README.md", "name the licence in it")
+    assert hub.asked == []
 
 
 def test_a_model_and_an_inpainter_become_what_they_were(hub: FakeHub):
@@ -156,7 +179,7 @@ def test_a_second_push_is_a_second_commit(hub: FakeHub):
 def test_a_card_the_hub_refuses_is_one_line(hub: FakeHub, tmp_path):
     save_model(ImageET(SMALL), tmp_path)
     (tmp_path / "README.md").write_text("no front matter")
-    refused(lambda: push_to_hub(tmp_path, "someone/et"), "someone/et", "license is missing")
+    refused(lambda: push_to_hub(tmp_path, "someone/et"), "someone/et", "metadata is missing")
 
 
 def test_without_a_network_it_is_one_line(hub: FakeHub, monkeypatch):

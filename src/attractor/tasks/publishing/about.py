@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-TERMS = "None was declared. Whoever published this: name one here and in the first lines of this file."
+from attractor.errors import InputError
+
+TERMS = "None was declared. Whoever published this: name one, here and as `license:` in the first lines of this file."
+LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,99}")
 CALIBRATED = (
     "What it calls normal is what it was fitted on; decisions keep their false-alarm rate only on {things} that come "
     "from where those of its calibration came from. Fit it anew when that changes."
@@ -15,7 +19,8 @@ CALIBRATED = (
 class About:
     """Texts of a card: what it is, Python that uses it (``{name}`` stands for its name), what it is not for.
 
-    ``pipeline`` and ``tags`` are the Hub's; ``license`` is an identifier the Hub knows and ``terms`` the words to it.
+    ``pipeline`` and ``tags`` are the Hub's; ``license`` is an identifier the Hub knows, None where none was declared,
+    and ``terms`` the words to it.
     """
 
     summary: str
@@ -24,8 +29,14 @@ class About:
     tags: tuple[str, ...]
     pipeline: str | None = None
     intended: str = ""
-    license: str = "unknown"
+    license: str | None = None
     terms: str = TERMS
+
+    def under(self, license: str) -> About:
+        """The same with a licence, by its SPDX identifier; what is none raises :class:`InputError`."""
+        if not LICENSE.fullmatch(license):
+            raise InputError(f"{license!r} is no identifier of a licence; give one as SPDX lists them, such as MIT")
+        return replace(self, license=license.lower(), terms=f"{license}.")  # the Hub's are in lower case
 
 
 def _loaded(variable: str, use: str) -> str:

@@ -35,8 +35,9 @@ def model_card(folder: Path, name: str, about: About | None = None, more: Sequen
 
 def front_matter(about: About) -> str:
     """The lines of YAML by which the Hub files a model."""
-    pipeline = {"pipeline_tag": about.pipeline} if about.pipeline else {}
-    values = {"license": about.license, "library_name": "attractor", **pipeline, "tags": list(about.tags)}
+    license, pipeline = about.license, about.pipeline
+    values = {"license": license, "library_name": "attractor", "pipeline_tag": pipeline, "tags": list(about.tags)}
+    values = {name: value for name, value in values.items() if value is not None}
     return f"---\n{yaml.safe_dump(values, sort_keys=False)}---"
 
 

@@ -14,7 +14,8 @@ from attractor.files import read_json
 from attractor.models.hub import FILES, NAME, exchange
 from attractor.models.store import Model, model_folder, save_model
 from attractor.provenance import provenance
-from attractor.tasks.pretrained import TASKS
+from attractor.tasks.pretrained import TASKS, kind_of
+from attractor.tasks.publishing.about import ABOUT
 from attractor.tasks.publishing.card import model_card, section, training
 from attractor.tasks.saving import refusing_foreign
 
@@ -22,19 +23,26 @@ CARD = "README.md"
 
 
 def push_to_hub(
-    thing: Any, name: str, *, private: bool = False, token: str | None = None, message: str | None = None
+    thing: Any,
+    name: str,
+    *,
+    license: str | None = None,
+    private: bool = False,
+    token: str | None = None,
+    message: str | None = None,
 ) -> str:
     """Publish a model, a fitted detector or the folder of one as ``org/name``, and return its address.
 
     Weights, settings and calibration go there in one commit, with a model card: the folder's ``README.md``, else one
-    that is written from what the folder holds. Nothing else in the folder is sent. ``token``: one that may write, else
-    that of ``hf auth login`` or HF_TOKEN. Raises :class:`InputError` before anything is sent where something is broken.
+    that is written from what the folder holds, under ``license`` (an SPDX identifier) or without a word of any. Nothing
+    else in the folder is sent. ``token``: one that may write, else that of ``hf auth login`` or HF_TOKEN. Raises
+    :class:`InputError` before anything is sent where something is broken.
     """
     wanted = NAME.fullmatch(name)
     if not wanted or wanted["revision"]:
         raise InputError(f"{name!r} is not a name to publish under; give org/name")
     with _folder(thing) as folder:
-        card = _card(folder, name)
+        card = _card(folder, name, license)
         with exchange(name, "write"):
             return _upload(folder, card, name, private, token, message or "Written by attractor")
 
@@ -55,10 +63,14 @@ def _folder(thing: Any) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _card(folder: Path, name: str) -> bytes:
+def _card(folder: Path, name: str, license: str | None) -> bytes:
     """The folder's own card as it is, or one written now; what cannot be loaded is refused either way."""
-    written = model_card(folder, name, more=[*_training(folder), section("Published with", _versions())])
-    own = folder / CARD
+    about, own = ABOUT[kind_of(folder)], folder / CARD
+    if license is not None:
+        about = about.under(license)
+    written = model_card(folder, name, about, [*_training(folder), section("Published with", _versions())])
+    if license is not None and own.exists():
+        raise InputError(f"{own} is the card that is published; name the licence in it and leave it out here")
     return own.read_bytes() if own.exists() else written.encode()
 
 
