@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tables
+import inpainting_tables
+from detection_tables import STAGES
 
 from attractor.files import read_json, write_text
 from attractor.tasks.publishing import ABOUT, About, model_card, training
@@ -56,7 +57,7 @@ SHIPPED = {
             "much is missed unless images are looked at in tiles. Tiny ImageNet's biases are its own. A detector's "
             "decisions are those of its calibration, not of this network.",
         ),
-        {"selyne-tiny": "pretrain-selyne-tiny", "selyne-tiny-longer": "pretrain-selyne-tiny-longer"},
+        {recipe: f"pretrain-{recipe}" for recipe in STAGES},
     ),
     "et-tiny": Shipped(
         _about(
@@ -70,7 +71,7 @@ SHIPPED = {
             "steps above. The weights are the last ones: no epoch was chosen. Tiny ImageNet's biases are its own.",
         ),
         {"et-tiny-coarse": "train-et-tiny-coarse", "et-tiny": "train-et-tiny"},
-        tables.painting,
+        inpainting_tables.painting,
     ),
 }
 

@@ -1,11 +1,12 @@
-"""Tables of graph classification for README.md: accuracy by two protocols, odd graphs."""
+"""Tables of graph classification for docs/benchmarks.md: accuracy by two protocols, odd graphs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-import numpy as np
+from cells import spread, table
 
 from attractor.files import read_json
 
@@ -37,17 +38,20 @@ def accuracy(found: dict[str, Any]) -> str:
         "trainings a fold of every network: ours answers by the mean of both after at most 60 epochs, of the others "
         "the better of two settings counts, of at most 100. Accuracy, mean ± standard deviation over the folds done.",
         "",
-        "| set | folds done | " + " | ".join(METHODS.values()) + " |",
-        "|---|---|" + "---|" * len(METHODS),
     ]
+    rows_of = []
     for name, result in found.items():
         rows = [result["summary"].get(method) for method in METHODS]
         done = {f"{len(row['folds'])} of {row['of']}" for row in rows if row}
-        cells = [_cell(row["accuracy"], len(row["folds"])) if row else "" for row in rows]
-        lines.append("| " + " | ".join([name, ", ".join(sorted(done)), *cells]) + " |")
-    means = [np.mean([found[name]["summary"][m]["accuracy"]["mean"] for name in FULL]) for m in METHODS]
-    lines.append(f"| mean of {', '.join(FULL)} | | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
-    return "\n".join(lines)
+        cells = [spread(row["accuracy"], len(row["folds"]) > 1) if row else "" for row in rows]
+        rows_of.append((name, ", ".join(sorted(done)), *cells))
+    rows_of.append((f"mean of {', '.join(FULL)}", "", *(f"{mean:.3f}" for mean in means(found).values())))
+    return "\n".join([*lines, *table(("set", "folds done", *METHODS.values()), rows_of)])
+
+
+def means(found: dict[str, Any]) -> dict[str, float]:
+    """Of every method over the sets that were done in full."""
+    return {m: mean(found[name]["summary"][m]["accuracy"]["mean"] for name in FULL) for m in METHODS}
 
 
 def protocols(found: dict[str, Any], published: dict[str, Any]) -> str:
@@ -58,14 +62,17 @@ def protocols(found: dict[str, Any], published: dict[str, Any]) -> str:
         "published figures: only the last two columns compare like with like, and only the first says what to expect "
         "of a new graph (`benchmarks/graphs_published.py`).",
         "",
-        "| set | ours, test graphs held out | ours, training graphs included | published, training graphs included |",
-        "|---|---|---|---|",
     ]
+    rows = []
     for name, row in published["sets"].items():
         held_out = found[name]["summary"]["attractor"]["accuracy"]
-        cells = [_cell(held_out, 10), _cell(row["accuracy"], row["folds"]), f"{row['published']:.3f}"]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append((name, spread(held_out), spread(row["accuracy"], row["folds"] > 1), f"{row['published']:.3f}"))
+    columns = (
+        "set",
+        "ours, test graphs held out",
+        *(f"{who}, training graphs included" for who in ("ours", "published")),
+    )
+    return "\n".join([*lines, *table(columns, rows)])
 
 
 def odd(results: Path) -> str:
@@ -82,14 +89,6 @@ def odd(results: Path) -> str:
         "tested on the rest and as many of other classes. AUROC, mean over the turns "
         "(`benchmarks/graphs_oneclass.py`).",
         "",
-        "| set | " + " | ".join(words.values()) + " |",
-        "|---|" + "---|" * len(words),
     ]
-    for name, methods in found.items():
-        cells = [f"{methods[m]['auroc']['mean']:.3f}" for m in words]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(value: dict[str, float], folds: int) -> str:
-    return f"{value['mean']:.3f}" + (f" ± {value['std']:.3f}" if folds > 1 else "")
+    rows = [(name, *(f"{methods[m]['auroc']['mean']:.3f}" for m in words)) for name, methods in found.items()]
+    return "\n".join([*lines, *table(("set", *words.values()), rows)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cells import table
+from detection_tables import STAGES
 from row_results import Found, found
 
 from attractor.files import read_json, write_text
@@ -30,7 +32,6 @@ GROUPS = {
     "pretraining": "Pretraining",
 }
 COLUMNS = ("row", "variant", "measure", "ours", "published", "file")
-SHIPPED = ("pretrain-selyne-tiny", "pretrain-selyne-tiny-longer")
 
 
 def page(results: Path) -> str:
@@ -86,7 +87,7 @@ def folds(row: Row, line: Line, known: Found) -> str:
 
 def shipped(results: Path) -> str:
     """Not a row: the runs that made the encoder of the package."""
-    runs = {path: read_json(path) for name in SHIPPED if (path := results / f"{name}.json").exists()}
+    runs = {path: read_json(path) for name in STAGES if (path := results / f"pretrain-{name}.json").exists()}
     cells = [
         (
             f"`{path.stem.removeprefix('pretrain-')}`",
@@ -109,12 +110,6 @@ def gathered(word: str, texts: Iterable[tuple[str, str | None]]) -> Iterator[str
             rows.setdefault(text, {})[f"`{name}`"] = None
     for text, of in rows.items():
         yield f"- {word} ({', '.join(of)}): {text}"
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """Lines of Markdown."""
-    columns = tuple(columns)
-    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]
 
 
 if __name__ == "__main__":

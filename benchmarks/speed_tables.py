@@ -1,9 +1,11 @@
-"""The tables of README.md about speed, from results/bench-*.json and results/precision.json; used by tables.py."""
+"""The tables of docs/benchmarks.md about speed, from results/bench-*.json and results/precision.json."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from cells import table
 
 from attractor.bench.cases import CASES, PEERS
 from attractor.bench.plot import best_published
@@ -36,9 +38,8 @@ def speed(reports: list[dict[str, Any]]) -> str:
         "ratios, taken within a turn, the median and the range. The floor is the time of the matrix products alone, at "
         "the rate that large ones reach in the same run. Made by `attractor bench`.",
         "",
-        "| | | ms | times as fast as the fastest published code | of the floor | peak memory, MB |",
-        "|---|---|---|---|---|---|",
     ]
+    rows = []
     for report in reports:
         for name, work in report["passes"].items():
             best = best_published(work["sides"])
@@ -48,8 +49,9 @@ def speed(reports: list[dict[str, Any]]) -> str:
                 ratio = row["times_faster"][best] if side in OURS and best else None
                 faster = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
                 floor = f"{100 * row['of_floor']:.0f} %" if side in OURS else ""
-                lines.append(f"| {what} | {words} | {row['ms']:,.0f} | {faster} | {floor} | {row['peak_mb']:,.0f} |")
-    return "\n".join([*lines, "", "![How many times faster](results/bench.png)"])
+                rows.append((what, words, f"{row['ms']:,.0f}", faster, floor, f"{row['peak_mb']:,.0f}"))
+    columns = ("", "", "ms", "times as fast as the fastest published code", "of the floor", "peak memory, MB")
+    return "\n".join([*lines, *table(columns, rows), "", "![How many times faster](../results/bench.png)"])
 
 
 def growth(report: dict[str, Any]) -> str:
@@ -59,13 +61,15 @@ def growth(report: dict[str, Any]) -> str:
         "**Growth.** One image of N tokens of width 128, four steps, float32 (`attractor bench growth`): time "
         "grows with the square of N, memory with N.",
         "",
-        "| tokens | " + " | ".join(f"{row['tokens']:,}" for row in rows if row["pass"] == "forward") + " |",
     ]
-    lines.append("|---|" + "---|" * (lines[-1].count("|") - 2))
-    for name, key, unit in [("forward", "ms", "ms"), ("train", "ms", "ms"), ("train", "peak_mb", "MB")]:
-        cells = [f"{row[key]:,.0f}" for row in rows if row["pass"] == name]
-        lines.append(f"| {name}, {unit} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", "![Time and memory against size](results/bench-growth.png)"])
+    cells = [
+        (f"{name}, {unit}", *(f"{row[key]:,.0f}" for row in rows if row["pass"] == name))
+        for name, key, unit in [("forward", "ms", "ms"), ("train", "ms", "ms"), ("train", "peak_mb", "MB")]
+    ]
+    sizes = [f"{row['tokens']:,}" for row in rows if row["pass"] == "forward"]
+    return "\n".join(
+        [*lines, *table(("tokens", *sizes), cells), "", "![Time and memory against size](../results/bench-growth.png)"]
+    )
 
 
 def precision(found: dict[str, Any]) -> str:
@@ -75,12 +79,11 @@ def precision(found: dict[str, Any]) -> str:
         "**What bfloat16 costs.** The same task in both precisions; the difference is the mean over the seeds, beside "
         "it the standard deviation of float32 over them (`benchmarks/precision.py`).",
         "",
-        "| | float32 | bfloat16 | difference | spread over seeds |",
-        "|---|---|---|---|---|",
     ]
+    cells = []
     for name, words in TASKS.items():
         row = rows[name]
         means = [sum(row[p]) / len(row[p]) for p in ("float32", "bfloat16")]
-        cells = [*(f"{mean:.4f}" for mean in means), f"{row['difference']:+.4f}", f"{row['spread_over_seeds']:.4f}"]
-        lines.append(f"| {words} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        figures = [*(f"{mean:.4f}" for mean in means), f"{row['difference']:+.4f}", f"{row['spread_over_seeds']:.4f}"]
+        cells.append((words, *figures))
+    return "\n".join([*lines, *table(("", "float32", "bfloat16", "difference", "spread over seeds"), cells)])

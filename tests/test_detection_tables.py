@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from attractor.files import write_json
-
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,11 +40,11 @@ def result(name: str) -> dict:
 
 
 def test_one_set(tables) -> None:
-    head, empty, *lines = tables["table"](result("toy")).splitlines()
+    head, empty, *lines = tables["one_set"](result("toy")).splitlines()
     assert head == "**Title of toy.** Caution: easier than it looks (`attractor reproduce toy --data DIR`)."
     assert empty == "" and lines == [
         "| score | attractor (1 seed) | tuned (3 seeds) |",
-        "|---|---|---|",
+        "| --- | --- | --- |",
         "| combined | 0.900 | 0.800 ± 0.010 |",
         "| knn | 0.850 |  |",
         "| mahalanobis |  | 0.700 ± 0.020 |",
@@ -55,8 +53,8 @@ def test_one_set(tables) -> None:
     ]
 
 
-def test_all_sets_in_order(tables, tmp_path: Path) -> None:
-    for name in ("brain-mri", "cifar10-stl", "magnetic-tile"):
-        write_json(tmp_path / f"{name}.json", result(name))
-    heads = [table.split(".**")[0] for table in tables["tables"](tmp_path)]
-    assert heads == [f"**Title of {name}" for name in ("brain-mri", "cifar10-stl", "magnetic-tile")]
+def test_all_sets_in_order_after_the_encoder_and_before_the_parts(tables) -> None:
+    encoder, *sets, parts = tables["tables"](ROOT / "results")
+    assert encoder.startswith("Encoder: `selyne-tiny`") and parts.startswith("**What helps")
+    commands = [table.split("attractor reproduce ")[1].split()[0] for table in sets]
+    assert commands == ["brain-mri", "cifar10-stl", "magnetic-tile"]

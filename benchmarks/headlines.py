@@ -1,0 +1,86 @@
+"""The one table of README.md: of every task ours, and the best of what it was compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cells import spread, table
+from detection_tables import SETS
+from graph_tables import FULL, METHODS, means
+from node_tables import RIVALS
+
+from attractor.bench.cases import CASES
+from attractor.bench.plot import best_published
+from attractor.files import read_json
+from attractor.reproduce.detection import BASELINE
+
+COLUMNS = ("task", "measure", "Attractor", "the best it was compared with")
+NODES = {"amazon-upu": "Odd reviewers (Amazon, one relation)", "tolokers": "Banned workers (Tolokers)"}
+COMPARED = {"mahalanobis": "the published score of the same encoder", BASELINE: "neighbours by pixels"}
+Row = tuple[str, str, str, str]
+
+
+def tables(results: Path) -> list[str]:
+    """The table, and what it says of speed."""
+    rows = [*detection(results), *inpainting(results), *nodes(results), graphs(results)]
+    return ["\n".join(table(COLUMNS, rows)), speed(results)]
+
+
+def detection(results: Path) -> Iterator[Row]:
+    """A row a set of images."""
+    for result in (read_json(results / f"{name}.json") for name in SETS):
+        figures = result["summary"][next(iter(result["variants"]))]
+        rival = max(COMPARED, key=lambda name: figures[name]["mean"])
+        best = f"{figures[rival]['mean']:.3f}, {COMPARED[rival]}"
+        yield result["title"], "AUROC", spread(figures[result["main"]]), best
+
+
+def inpainting(results: Path) -> Iterator[Row]:
+    """A row a kind of mask, on the images that all methods painted."""
+    masks = read_json(results / "inpaint-tiny-imagenet.json")["masks"]
+    for name, words in {"random": "half of the patches hidden", "block": "a central block hidden"}.items():
+        psnr = {method: row["psnr"] for method, row in masks[name]["compared"].items()}
+        ours = psnr.pop("attractor")
+        rival = max(psnr, key=lambda method: psnr[method]["mean"])
+        cells = f"{ours['mean']:.2f} ± {ours['standard_error']:.2f}", f"{psnr[rival]['mean']:.2f}, {rival} filling"
+        yield f"In-painting Tiny ImageNet, {words}", "PSNR, dB", *cells
+
+
+def nodes(results: Path) -> Iterator[Row]:
+    """A row a graph and share of labels."""
+    for name, words in NODES.items():
+        for fraction, methods in read_json(results / f"nodes-{name}.json")["summary"].items():
+            auc = {method: methods[method]["auc"] for method in RIVALS}
+            best = _best({method: value["mean"] for method, value in auc.items()}, RIVALS)
+            yield f"{words}, {float(fraction):.0%} of the labels", "AUC", spread(auc["attractor"]), best
+
+
+def graphs(results: Path) -> Row:
+    """The mean over the sets that were done in full."""
+    found = means({name: read_json(results / f"graphs-{name}.json") for name in FULL})
+    best = _best(found, METHODS)
+    return f"Classes of whole graphs, mean of {', '.join(FULL)}", "accuracy", f"{found['attractor']:.3f}", best
+
+
+def speed(results: Path) -> str:
+    """The range of the ratios to the fastest published code, over all cases and passes."""
+    files = [results / f"bench-{name}.json" for name in CASES]
+    passes = [work for file in files for work in read_json(file)["passes"].values()]
+    ranges = {side: sorted(_times_faster(work["sides"], side) for work in passes) for side in ("float32", "bfloat16")}
+    words = [f"{low[0]:.1f} to {low[-1]:.1f} times as fast in {side}" for side, low in ranges.items()]
+    return (
+        f"Beside the fastest published code, in turns on the same cores, Attractor is {' and '.join(words)} "
+        f"(medians of {len(passes)} cases; published codes run in float32)."
+    )
+
+
+def _times_faster(sides: dict[str, Any], side: str) -> float:
+    return float(sides[side]["times_faster"][best_published(sides)]["median"])
+
+
+def _best(figures: dict[str, float], words: dict[str, str]) -> str:
+    """The best of all but ours."""
+    rival = max((method for method in figures if method != "attractor"), key=lambda method: figures[method])
+    return f"{figures[rival]:.3f}, {words[rival]}"
