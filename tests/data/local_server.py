@@ -1,8 +1,9 @@
 """A server on this machine in place of those that hand out the published sets."""
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,12 +33,20 @@ class Broken(BaseHTTPRequestHandler):
 
 
 class Ranged(Quiet):
-    """The files of a folder from any byte on; cut off after ``limit`` bytes where that is not None."""
+    """The files of a folder from any byte on; cut off after ``limit`` bytes where that is not None.
+
+    Answers begin after ``seconds``; where ``pause`` is not None the first stops after so many bytes, until ``go_on``.
+    """
 
     limit: ClassVar[int | None] = None
+    seconds: ClassVar[float] = 0
+    pause: ClassVar[int | None] = None
+    paused: ClassVar[threading.Event] = threading.Event()
+    go_on: ClassVar[threading.Event] = threading.Event()
     sent: ClassVar[list[tuple[int, int]]] = []  # status and number of bytes of every answer
 
     def do_GET(self) -> None:
+        time.sleep(self.seconds)
         content = Path(self.translate_path(self.path)).read_bytes()
         begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         status = 416 if begin >= len(content) else 206 if begin else 200
@@ -45,8 +54,14 @@ class Ranged(Quiet):
         self.send_response(status)
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
-        self.wfile.write(rest[: self.limit])
         self.sent.append((status, len(rest[: self.limit])))
+        if self.pause and not self.paused.is_set():
+            self.wfile.write(rest[: self.pause])
+            rest = rest[self.pause :]
+            self.paused.set()
+            self.go_on.wait(60)
+        with suppress(ConnectionError):  # the other side may be dead by now
+            self.wfile.write(rest[: self.limit])
 
 
 @contextmanager

@@ -2,8 +2,14 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
+import threading
+import time
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +47,8 @@ def ranged(tmp_path: Path, monkeypatch):
     """A folder, and its server that can send the rest of a file."""
     (tmp_path / "from").mkdir()
     monkeypatch.setattr(Ranged, "sent", [])
+    monkeypatch.setattr(Ranged, "paused", threading.Event())
+    monkeypatch.setattr(Ranged, "go_on", threading.Event())
     with serving(tmp_path / "from", Ranged) as url:
         yield tmp_path / "from", url
 
@@ -92,6 +100,74 @@ def test_a_part_of_another_file_is_deleted_and_said(ranged, tmp_path: Path, size
     refused(tmp_path / "a.zip", [url], checksum, "another file, now deleted")
     assert not list(tmp_path.glob("a.zip*"))
     assert fetched(tmp_path / "a.zip", url, checksum=checksum).read_bytes() == (folder / "a.zip").read_bytes()
+
+
+SCRIPT = "import sys; from pathlib import Path; from attractor.data.downloads import fetched; " + (
+    "fetched(Path(sys.argv[1]), sys.argv[2], checksum=sys.argv[3])"
+)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_of_many_threads_one_fetches(ranged, tmp_path: Path, monkeypatch, known: bool) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip")
+    monkeypatch.setattr(Ranged, "seconds", 0.2)
+    with ThreadPoolExecutor(4) as pool:
+        fetch = pool.submit
+        done = [fetch(fetched, tmp_path / "to" / "a.zip", url, checksum=checksum if known else None) for _ in range(4)]
+    assert {path.result().read_bytes() for path in done} == {(folder / "a.zip").read_bytes()}
+    assert len(Ranged.sent) == 1
+    assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["a.zip", "a.zip.sha256"]
+
+
+def test_the_others_try_where_the_first_failed(ranged, tmp_path: Path, monkeypatch) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip", 12 * NOISE)
+    monkeypatch.setattr(Ranged, "seconds", 0.2)
+    monkeypatch.setattr(Ranged, "limit", 2_500_000)  # in one answer: the second has the rest
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(fetched, tmp_path / "to" / "a.zip", url, checksum=checksum) for _ in range(3)]
+    failed = [f for f in done if isinstance(f.exception(), InputError)]
+    assert len(failed) == 1 and {f.result() for f in done if f not in failed} == {tmp_path / "to" / "a.zip"}
+    assert [status for status, _ in Ranged.sent] == [200, 206]
+    assert (tmp_path / "to" / "a.zip").read_bytes() == (folder / "a.zip").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["a.zip", "a.zip.sha256"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_another_process_is_waited_for_and_followed_if_it_dies(
+    ranged, tmp_path: Path, monkeypatch, capsys, killed: bool
+) -> None:
+    folder, url = ranged
+    checksum = pack(folder / "a.zip", 12 * NOISE)
+    monkeypatch.setattr(Ranged, "pause", 1_500_000)  # at which the server waits until it is let go on
+    path = tmp_path / "a.zip"
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, path, url, checksum]) as other, ThreadPoolExecutor(1) as pool:
+        try:
+            until(Ranged.paused.is_set)
+            here = pool.submit(fetched, path, url, checksum=checksum)
+            until(lambda: "another process fetches it; waiting" in capsys.readouterr().err or here.done())
+            assert not here.done()
+            if killed:
+                other.kill()
+        finally:
+            Ranged.go_on.set()
+        assert here.result().read_bytes() == (folder / "a.zip").read_bytes()
+        assert other.wait() == (-9 if killed else 0)
+    assert len(Ranged.sent) == 1 + killed
+    assert not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused(tmp_path / "file" / "a.zip", [NOWHERE], None, "a.zip cannot be written", "choose another folder")
 
 
 def test_without_a_checksum_a_part_is_not_trusted(ranged, tmp_path: Path) -> None:

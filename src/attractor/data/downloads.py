@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import pooch
+from filelock import FileLock, Timeout
 
 from attractor.console import progress, stderr
 from attractor.errors import InputError
@@ -24,13 +27,37 @@ def fetched(path: Path, *base_urls: str, checksum: str | None = None) -> Path:
 
     ``checksum``, ``"md5:..."`` or a SHA-256, is the published one: what is fetched must have it, and goes on where an
     earlier attempt was cut off. A file that lies there already is used as it is. The SHA-256 of either is printed and
-    kept in a ``.sha256`` beside it when it first comes; later it must be the same. Raises :class:`InputError`.
+    kept in a ``.sha256`` beside it when it first comes; later it must be the same. Of several processes one fetches,
+    and the others wait for it. Raises :class:`InputError`.
     """
     if not path.exists():
         mirror = os.environ.get(MIRROR)
-        _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or _recorded(path))
+        with _alone(path):
+            if not path.exists():  # it may have come while this process waited
+                _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or _recorded(path))
     _check(path, checksum)
     return path
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process fetches the archive; the system gives back the lock of one that was killed."""
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            stderr.print(f"{path}: another process fetches it; waiting")
+            lock.acquire()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # where an open file cannot be removed
+            Path(lock.lock_file).unlink()  # while it is held: who waits for it sees that and makes a new one
+        lock.release()
 
 
 def _fetch_from_any(base_urls: list[str], path: Path, checksum: str | None) -> None:
