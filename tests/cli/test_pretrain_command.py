@@ -1,6 +1,8 @@
 """Pretraining from a recipe, interrupted and taken up again."""
 
 import json
+import shutil
+from pathlib import Path
 
 from commands import TINY, run, write_images
 
@@ -28,3 +30,15 @@ def test_pretrain_resumes_and_writes_everything(tmp_path):
     assert again.returncode == 2
     assert "--resume" in again.stderr
     assert run(*arguments, "--resume").returncode == 0
+
+
+def test_an_archive_that_cannot_be_read_is_one_line(tmp_path):
+    write_images(tmp_path / "train" / "plain", 2, 0)
+    for name in ("cut.tar", "cut.tar.gz", "cut.zip"):
+        kind = {"zip": "zip", "gz": "gztar", "tar": "tar"}[name.split(".")[-1]]
+        whole = Path(shutil.make_archive(str(tmp_path / "whole"), kind, tmp_path, "train")).read_bytes()
+        for content in (whole[: len(whole) // 2], b"garbage", b""):
+            (tmp_path / name).write_bytes(content)
+            done = run("pretrain", "selyne-tiny", "-o", tmp_path / "run", "--data", tmp_path / name)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+            assert f"{name}: not a readable .tar or .zip archive" in done.stderr

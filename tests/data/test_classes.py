@@ -122,6 +122,53 @@ def test_bad_layouts_are_named(tmp_path, pack, files, split, message):
         load_classes(pack(tmp_path, files), split)
 
 
+@pytest.mark.parametrize("content", [b"", b"no archive", bytes(range(256)) * 20, b"\x1f\x8b" + bytes(600), b"PK\3\4"])
+@pytest.mark.parametrize("name", ["set.tar", "set.tar.gz", "set.zip"])
+def test_what_is_no_archive_is_one_line(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"^.*{name}: not a readable \.tar or \.zip archive \(.*\); copy it again$"):
+        load_classes(tmp_path / name, "train")
+
+
+MANY = {f"train/n{i % 3}/{i}.png": flat(i) for i in range(9)}
+
+
+def loaded(path: Path) -> int:
+    """How many images there are; 0 where the archive is refused, in one line."""
+    try:
+        found = load_classes(path, "train", size=(4, 4))
+    except InputError as error:
+        assert "\n" not in str(error) and "copy it again" in str(error)
+        return 0
+    return len(found.labels) + len(found.unreadable)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "zip"])
+def test_of_a_truncated_archive_all_is_loaded_or_nothing(tmp_path, mode):
+    path = as_zip(tmp_path, MANY) if mode == "zip" else as_tar(tmp_path, MANY, mode)
+    whole = path.read_bytes()
+    counts = []
+    for length in range(0, len(whole), 97 if mode != "w" else 128):  # headers are at multiples of 512
+        path.write_bytes(whole[:length])
+        counts.append(loaded(path))
+    assert set(counts) <= {0, len(MANY)} and counts[len(counts) // 2] == 0
+    path.write_bytes(whole)
+    assert loaded(path) == len(MANY)
+
+
+def test_of_a_damaged_tar_no_image_is_lost_unsaid(tmp_path):
+    path = as_tar(tmp_path, MANY, "w")
+    whole = path.read_bytes()
+    for begin in range(0, 9 * 1024, 128):
+        path.write_bytes(whole[:begin] + b"\xa5" * 128 + whole[begin + 128 :])
+        assert loaded(path) in (0, len(MANY))
+
+
+def test_a_table_that_is_no_text_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"^val_annotations\.txt is not UTF-8 text .*; copy it again$"):
+        load_classes(as_tar(tmp_path, {**PLAIN, "val/val_annotations.txt": b"\xff\tn1"}), "val")
+
+
 def test_bad_roots_and_unknown_classes(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder or archive"):
         load_classes(tmp_path / "nowhere", "train")

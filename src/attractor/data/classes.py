@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from attractor.data.batches import load_images
+from attractor.data.downloads import one_line
 from attractor.data.images import UnreadableImage, is_image_name
 from attractor.data.sources import ImageSource, find_images
+from attractor.data.tars import open_tar
 from attractor.errors import InputError
 
 MAX_MEMBER = 2**28  # bytes: a larger file in an archive is a trap, not an image
@@ -74,7 +75,10 @@ def _class_names(files: Files, split: str) -> dict[PurePosixPath, str]:
         if loose := [name for name in images if len(name.parts) == 1]:
             raise InputError(f"{split}/{loose[0]}: an image outside the class folders; move it into one or away")
         return {name: name.parts[0] for name in images}
-    text = (table.read_bytes() if isinstance(table, Path) else table).decode()
+    try:
+        text = (table.read_bytes() if isinstance(table, Path) else table).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{split}_annotations.txt is not UTF-8 text ({error}); copy it again") from None
     class_of = dict(line.split("\t")[:2] for line in text.splitlines() if "\t" in line)
     if missing := [name for name in images if name.name not in class_of]:
         raise InputError(f"{missing[0]}: not in {split}_annotations.txt; add its line or remove the image")
@@ -97,13 +101,13 @@ def _read_archive(path: Path, split: str) -> Files:
     except InputError:
         raise
     except Exception as error:  # damaged archives raise as many kinds as damaged images
-        raise InputError(f"{path}: not a readable .tar or .zip archive ({error}); copy it again") from error
+        raise InputError(f"{path}: not a readable .tar or .zip archive ({one_line(error)}); copy it again") from error
     return dict(sorted(members.items()))
 
 
 def _read_tar(path: Path, split: str) -> dict[PurePosixPath, bytes]:
     found = {}
-    with tarfile.open(path) as archive:
+    with open_tar(path) as archive:
         for member in archive:
             name = _below(split, member.name, member.size)
             if name and member.isfile() and (file := archive.extractfile(member)):
