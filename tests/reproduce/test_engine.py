@@ -187,6 +187,20 @@ def test_weights_that_are_unknown_are_taken_as_they_are(tmp_path: Path, weights:
     assert weights_of(reproduce(ROW, Path(), tmp_path, Wish([2], ["plain"])))[4:] == [None, None]
 
 
+def test_weights_trained_anew_are_not_mixed_either(tmp_path: Path, weights: Path, monkeypatch) -> None:
+    def train(*_: object) -> dict[str, float]:
+        (weights / "model.safetensors").write_bytes(b"today's")
+        return {"score": 1.0}
+
+    reproduce(ROW, Path(), tmp_path, Wish([0], ["plain"]))
+    before = (tmp_path / "toy.json").read_bytes()
+    (weights / "model.safetensors").unlink()
+    monkeypatch.setattr(Counted, "measure", train)
+    with pytest.raises(InputError, match="holds 'plain' with other weights"):
+        reproduce(ROW, Path(), tmp_path, Wish([1], ["plain"]))
+    assert (tmp_path / "toy.json").read_bytes() == before
+
+
 def test_a_model_is_looked_up_once(tmp_path: Path, monkeypatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(weights_module, "model_folder", lambda name: seen.append(name) or tmp_path / "snapshot")

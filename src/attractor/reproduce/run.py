@@ -49,6 +49,7 @@ def reproduce(row: Row, data: Path, output: Path, wish: Wish = AS_IT_IS) -> dict
     for part in parts(kind, ready):
         if (part.variant, part.seed, part.name) not in done:
             run = measured(part, row.main)
+            require_same_weights(path, found, ready, kind)  # those that were trained just now
             runs.append({**run, "weights": fingerprint(kind, ready, part.variant, part.seed)})
             write_json(path, describe(row, wish, variants, runs))
     return read_json(path)
