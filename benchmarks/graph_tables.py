@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from cells import spread, table
+from cells import spread, table, threads
 
 from attractor.files import read_json
 
@@ -27,6 +27,7 @@ def tables(results: Path) -> list[str]:
         accuracy(found),
         protocols(found, read_json(results / "graphs-published.json")),
         odd(results),
+        sizes(results),
     ]
 
 
@@ -92,3 +93,24 @@ def odd(results: Path) -> str:
     ]
     rows = [(name, *(f"{methods[m]['auroc']['mean']:.3f}" for m in words)) for name, methods in found.items()]
     return "\n".join([*lines, *table(("set", *words.values()), rows)])
+
+
+def sizes(results: Path) -> str:
+    """What one large graph costs a batch."""
+    found = read_json(results / "graph-sizes.json")
+    lines = [
+        "**One large graph among small ones.** Batches of 64 graphs, 63 of them of 30 to 50 nodes; four blocks of "
+        f"width 128, float32, {threads(found)}; the cost follows the tokens there are, not the largest graph's "
+        "(`benchmarks/graph_sizes.py`).",
+        "",
+    ]
+    columns = {
+        "nodes of the largest": "largest",
+        "tokens": "tokens",
+        "tokens if padded to the largest": "padded_tokens",
+        "forward, ms": "forward_ms",
+        "training step, ms": "train_ms",
+        "memory of a training step, MB": "train_mb",
+    }
+    rows = [[f"{row[key]:,.0f}" for key in columns.values()] for row in found["sizes"]]
+    return "\n".join([*lines, *table(columns, rows)])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 Maker = Callable[[Path, int], Path]
@@ -22,17 +23,20 @@ def molecules(folder: Path, seed: int) -> Path:
     """
     draw = np.random.default_rng(seed)
     sizes = draw.integers(SMALLEST, LARGEST + 1, GRAPHS)
-    found = []
-    for start, size in zip(sizes.cumsum() - sizes, sizes, strict=True):
-        bonds = [(node, draw.integers(max(0, node - 4), node)) for node in range(1, size)]
-        rings = [draw.choice(size, 2, replace=False) for _ in range(size // 4)]
-        found.append(start + np.array([*bonds, *rings]).T)
+    found = [start + bonds(draw, size) for start, size in zip(sizes.cumsum() - sizes, sizes, strict=True)]
     x = np.eye(KINDS, dtype=np.float32)[draw.integers(KINDS, size=sizes.sum())]
     edges = np.concatenate(found, axis=1)
     both = np.unique(np.concatenate([edges, edges[::-1]], axis=1), axis=1)
     y = draw.integers(2, size=GRAPHS)
     np.savez(folder / "molecules.npz", sizes=sizes, edges=edges, edge_index=both, x=x, y=y)
     return folder / "molecules.npz"
+
+
+def bonds(draw: np.random.Generator, size: int) -> NDArray[np.int64]:
+    """The edges of one of them, ``(2, E)`` once each."""
+    tree = [(node, draw.integers(max(0, node - 4), node)) for node in range(1, size)]
+    rings = [draw.choice(size, 2, replace=False) for _ in range(size // 4)]
+    return np.array([*tree, *rings]).T
 
 
 def reviewers(folder: Path, seed: int) -> Path:

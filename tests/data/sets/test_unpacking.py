@@ -84,6 +84,14 @@ def test_damaged_archives_leave_nothing(tmp_path: Path, name: str) -> None:
     refused(path, "cannot be unpacked")
 
 
+def test_a_tar_cut_between_its_members_is_not_a_smaller_one(tmp_path: Path) -> None:
+    path = as_tar(tmp_path / "a.tar", FILES)
+    with tarfile.open(path) as archive:
+        second = archive.getmembers()[-1].offset
+    path.write_bytes(path.read_bytes()[:second])
+    refused(path, "cannot be unpacked", "copy it again")
+
+
 def test_another_process_that_was_faster_counts(tmp_path: Path, monkeypatch) -> None:
     path, into = as_tar(tmp_path / "a.tar", FILES), tmp_path / "into"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from attractor.data.downloads import LIMIT, one_line
+from attractor.data.tars import open_tar
 from attractor.errors import InputError
 
 
@@ -16,7 +16,7 @@ def members(path: Path, names: Collection[str]) -> dict[str, bytes]:
     """The files of these names, in whatever folder of the archive; raises :class:`InputError` unless all are whole."""
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path) as archive:
+        with open_tar(path) as archive:
             for member in archive:
                 name = PurePosixPath(member.name).name
                 if name in names and member.isfile() and (file := archive.extractfile(member)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from attractor.data.downloads import one_line
+from attractor.data.tars import open_tar
 from attractor.errors import InputError
 from attractor.files import UNFINISHED
 
@@ -60,7 +60,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _tar(path: Path) -> Iterator[Member]:
-    with tarfile.open(path) as archive:
+    with open_tar(path) as archive:
         for member in archive:
             if not member.isfile() and not member.isdir():
                 raise _odd(path, member.name)
