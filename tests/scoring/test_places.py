@@ -12,12 +12,22 @@ from attractor.scoring.places import PlaceNeighbours
 
 
 def test_a_patch_is_compared_with_the_nearest_at_its_own_place() -> None:
-    normal, views = torch.randn(7, 5, 12), torch.randn(3, 5, 12)
+    normal, views = torch.randn(places.ALIKE, 5, 12), torch.randn(3, 5, 12)
     found = PlaceNeighbours(12).fit(normal)(views)
     cosines = F.cosine_similarity(views[:, None], normal[None], dim=-1)  # (views, normal images, places)
     torch.testing.assert_close(found, 1 - cosines.amax(dim=1), rtol=0, atol=2e-3)  # the bank is in half precision
     swapped = PlaceNeighbours(12).fit(normal.flip(1))(views)
     assert (swapped - found).abs().max() > 0.1
+
+
+def test_only_the_images_most_alike_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ALIKE", 2)
+    view = torch.randn(1, 5, 12)
+    near = view + 0.3 * torch.randn(2, 5, 12)
+    stranger = torch.cat([view[:, :1], -view[:, 1:]], dim=1)  # the very same patch at the first place, nowhere else
+    method = PlaceNeighbours(12)
+    found = method.fit(torch.cat([near, stranger]))(view)
+    assert torch.equal(found, method.fit(near)(view)) and found[0, 0] > 0.01
 
 
 def test_many_dimensions_are_projected_and_cosines_nearly_kept() -> None:

@@ -18,7 +18,7 @@ from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.scoring.reservoir import Reservoir
 
 BANK = 20_000  # views that nearest neighbours keep, chosen at random beyond that
-IMAGES = 2_000  # images whose patches are kept place by place
+IMAGES = 3_000  # images whose patches are kept place by place
 
 
 class Method(nn.Module):
@@ -112,7 +112,7 @@ class NeighboursMethod(Method):
 
 
 class PlacesMethod(Method):
-    """Cosine distance of a patch to the nearest at the same place of normal images."""
+    """Cosine distance of a patch to the nearest at the same place of the normal images most alike."""
 
     def __init__(self, config: SelyneConfig):
         super().__init__()

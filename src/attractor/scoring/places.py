@@ -1,4 +1,4 @@
-"""Distance of every patch to the normal patches at the same place: for images that are laid out alike."""
+"""Distance of every patch to those at the same place of normal images like it: for images that are laid out alike."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from torch import Tensor, nn
 from attractor.scoring.features import check_features
 
 KEPT = 128  # dimensions that patches are projected to
+ALIKE = 5  # normal images that an image is compared with
 BLOCK = 2**24  # numbers held at once while scoring
 
 
 class PlaceNeighbours(nn.Module):
-    r"""Cosine distance ``min_i 1 - cos(R x_n, R b_in)`` of patch n to the nearest of the normal patches n.
+    r"""Cosine distance ``min_i 1 - cos(R x_n, R b_in)`` of patch n to patch n of the five normal images most alike.
 
+    Alike are the images i of the greatest ``mean_n cos(R x_n, R b_in)``: every place is compared with the same few
+    images, so that an image is not taken for normal that is put together of many.
     ``R`` is a random projection to 128 orthogonal directions, which keeps cosines nearly and a third of the memory.
     Buffers: ``projection (D, 128)``, the same every time; ``bank``, float16 ``(N, m, 128)``: of every place the
-    projected patches of m normal images, of length 1. Loading a state dict takes over its bank's size. Source: places
-    as in Defard et al. (2021), PaDiM; distances as in Roth et al. (2022), PatchCore.
+    projected patches of m normal images, of length 1. Loading a state dict takes over its bank's size. Source: images
+    alike as in Cohen and Hoshen (2020), SPADE; places as in Defard et al. (2021), PaDiM.
     """
 
     projection: Tensor
@@ -41,7 +44,7 @@ class PlaceNeighbours(nn.Module):
         """``(V, N, D) -> (V, N)``, float32; high is anomalous."""
         bank, points = self.bank.float(), self._embed(patches)
         rows = max(1, BLOCK // max(1, bank.shape[0] * bank.shape[1]))
-        nearest = [(block @ bank.mT).amax(dim=-1) for block in points.split(rows, dim=1)]
+        nearest = [_nearest(block @ bank.mT) for block in points.split(rows, dim=1)]
         return (1 - torch.cat(nearest, dim=1).T).clamp(min=0)
 
     def _embed(self, patches: Tensor) -> Tensor:
@@ -53,3 +56,9 @@ class PlaceNeighbours(nn.Module):
         if prefix + "bank" in state_dict:
             self.bank = torch.empty_like(state_dict[prefix + "bank"], device=self.bank.device)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _nearest(cosines: Tensor) -> Tensor:
+    """``(N, V, m) -> (N, V)``: the greatest at every place, of the images whose mean over the places is greatest."""
+    alike = cosines.mean(dim=0).topk(min(ALIKE, cosines.shape[-1])).indices  # (V, ALIKE)
+    return cosines.gather(2, alike.expand(len(cosines), -1, -1)).amax(dim=-1)

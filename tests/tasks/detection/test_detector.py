@@ -88,6 +88,13 @@ def test_odd_images_are_flagged_and_normal_ones_rarely() -> None:
     assert heat.shape == (77, 128) and 6 <= row <= 52 and 24 <= column <= 72
 
 
+def test_a_mirrored_image_is_known_where_mirrored_ones_are_fitted() -> None:
+    images = pictures(15, 0)
+    turned = [image[:, ::-1].copy() for image in images]
+    known, strange = (detector(mirrored=m).fit(images).score_images(turned).scores["places"] for m in (True, False))
+    assert np.median(known) < 0.1 * np.median(strange)
+
+
 def test_unreadable_files_are_listed_and_never_scored(tmp_path: Path) -> None:
     for i, image in enumerate(pictures(14, 0)):
         Image.fromarray(image).save(tmp_path / f"{i:02d}.png")

@@ -71,7 +71,8 @@ class AnomalyDetector(BaseEstimator):
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
     are kept beside it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
-    instead of the whole image made small.
+    instead of the whole image made small. ``mirrored``: fit the scores on every normal image mirrored left to right
+    too, where a mirrored one is as normal.
     ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or to find simulated
     ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
     ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
@@ -89,6 +90,7 @@ class AnomalyDetector(BaseEstimator):
         method: str = "combined",
         tiles: bool = False,
         resolution: int = 256,
+        mirrored: bool = False,
         tuning: str = "none",
         epochs: int | None = None,
         false_alarm_rate: float = 0.01,
@@ -100,6 +102,7 @@ class AnomalyDetector(BaseEstimator):
         self.method = method
         self.tiles = tiles
         self.resolution = resolution
+        self.mirrored = mirrored
         self.tuning = tuning
         self.epochs = epochs
         self.false_alarm_rate = false_alarm_rate
@@ -131,6 +134,8 @@ class AnomalyDetector(BaseEstimator):
             self._fine_tune(scorer, fitting, checkpoint, resume)
         for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(views)
+            if self.mirrored:
+                scorer.update(views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
         if readable < SMALLEST // 2:
             raise InputError(f"{readable} readable images to fit on in {_place(source)}; {self.unreadable_[0]}")
