@@ -26,7 +26,7 @@ from attractor.models.features import Features
 from attractor.models.store import model_folder, pretrained
 from attractor.provenance import provenance
 from attractor.scoring.background import SIGHTS, load_background
-from attractor.scoring.methods import NeighboursMethod, geometric_mean
+from attractor.scoring.methods import geometric_mean
 from attractor.tasks.detection.scorer import ImageScorer
 
 ROOT = Path(__file__).parents[1]
@@ -37,14 +37,16 @@ WORDS = {
     "nearer": "... or from coarse ones, where those are nearer",
     "combined": "and with patches compared at their places (`combined`)",
     "places": "patches at their places alone",
-    "prototypes": "neighbours by prototypes instead of latents, otherwise `combined`",
+    "combined, mirrored": "`combined`, fitted on mirrored images too",
+    "places, mirrored": "`places`, fitted on mirrored images too",
 }
 KEPT = 0.8  # share of the normal images that a seed takes
 
 
-def read(source: ImageSource, scorer: ImageScorer) -> list[Features]:
+def read(source: ImageSource, scorer: ImageScorer, mirrored: bool = False) -> list[Features]:
     """Features of all images, batch by batch, without pictures."""
-    batches = (scorer.features(views) for _, views in view_batches(source, scorer.viewing, []))
+    views = (views.flip(-1) if mirrored else views for _, views in view_batches(source, scorer.viewing, []))
+    batches = (scorer.features(batch) for batch in views)
     return [f._replace(images=f.images[:0], reconstruction=f.reconstruction[:0]) for f in batches]
 
 
@@ -54,13 +56,12 @@ def chosen(batches: list[Features], rows: np.ndarray) -> Features:
     return Features(*fields)
 
 
-def scores(scorer: ImageScorer, by_prototypes: NeighboursMethod, features: Features) -> dict[str, Tensor]:
+def scores(scorer: ImageScorer, features: Features) -> dict[str, Tensor]:
     """Every variation of one batch, ``(V,)``."""
     own = {name: scorer.methods[name](features) for name in DISTANCES}
     sight = {name: {m: scorer.background.sights[name][m](features) for m in DISTANCES} for name in SIGHTS}  # type: ignore[union-attr, index]
     nearer = {m: torch.minimum(*(sight[name][m] for name in SIGHTS)) for m in DISTANCES}
     places = scorer.methods["places"](features).amax(dim=1)
-    prototypes = by_prototypes(features)
     relative = [own[m] / nearer[m] for m in DISTANCES]
     return {
         "distances": geometric_mean(list(own.values())),
@@ -68,7 +69,6 @@ def scores(scorer: ImageScorer, by_prototypes: NeighboursMethod, features: Featu
         "nearer": geometric_mean(relative),
         "combined": geometric_mean([*relative, places]),
         "places": places,
-        "prototypes": geometric_mean([relative[0], prototypes, relative[2], places]),
     }
 
 
@@ -77,22 +77,24 @@ def measure(split: OneClass, model: str, seeds: list[int], tests: dict[int, list
     encoder = pretrained(model)
     viewing = Viewing(encoder.config.image_size, False, 256)
     background = load_background(model_folder(model), encoder.config)
-    train = read(split.train, ImageScorer(encoder, viewing))
+    reader = ImageScorer(encoder, viewing)
+    train, mirrored = (read(split.train, reader, flipped) for flipped in (False, True))
     if (key := len(split.test.labels)) not in tests:
-        tests[key] = read(split.test.source, ImageScorer(encoder, viewing))
-    found = {}
+        tests[key] = read(split.test.source, reader)
+    found: dict[int, Any] = {}
     for seed in seeds:
         scorer = ImageScorer(encoder, viewing, background=background)
-        by_prototypes = NeighboursMethod("prototypes")
         rows = np.random.default_rng(seed).permutation(len(split.train))[: round(KEPT * len(split.train))]
-        fitted = chosen(train, rows)
-        for method in (scorer.methods[name] for name in (*DISTANCES, "places")):
-            method.update(fitted)
-            method.finish()
-        by_prototypes.update(fitted)
-        by_prototypes.finish()
-        each = [scores(scorer, by_prototypes, batch) for batch in tests[key]]
-        found[seed] = {name: roc_auc_score(split.test.labels, torch.cat([e[name] for e in each])) for name in WORDS}
+        found[seed] = {}
+        for suffix, fitted in {"": [train], ", mirrored": [train, mirrored]}.items():
+            for method in (scorer.methods[name] for name in (*DISTANCES, "places")):
+                for images in fitted:
+                    method.update(chosen(images, rows))
+                method.finish()
+            each = [scores(scorer, batch) for batch in tests[key]]
+            for name in each[0]:
+                scored = torch.cat([batch[name] for batch in each])
+                found[seed][name + suffix] = roc_auc_score(split.test.labels, scored)
     return found
 
 
