@@ -11,7 +11,7 @@ from attractor.files import read_json
 from attractor.reproduce.detection import BASELINE
 
 SETS = ("brain-mri", "cifar10-stl", "magnetic-tile")
-STAGES = ("selyne-tiny", "selyne-tiny-longer")  # recipes, one starting from the other
+STAGES = ("selyne-tiny", "selyne-tiny-longer", "selyne-tiny-views")  # recipes, one starting from the other
 PIXELS = ("pixel_auroc", "aupro")
 
 
