@@ -73,7 +73,7 @@ def scores(scorer: ImageScorer, features: Features) -> dict[str, Tensor]:
 
 
 def measure(split: OneClass, model: str, seeds: list[int], tests: dict[int, list[Features]]) -> dict[int, Any]:
-    """AUROC of every variation for every seed; the test images of classes in turn are read once."""
+    """AUROC of every variation for every seed; ``tests`` are of one set, whose classes in turn have the same ones."""
     encoder = pretrained(model)
     viewing = Viewing(encoder.config.image_size, False, 256)
     background = load_background(model_folder(model), encoder.config)
@@ -118,7 +118,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "detection-parts.json")
     arguments = parser.parse_args()
-    sets = read_json(arguments.output)["sets"] if arguments.output.exists() else {}
+    known = read_json(arguments.output)["sets"] if arguments.output.exists() else {}
+    sets = {name: found for name, found in known.items() if set(found["summary"]) == set(WORDS)}
     for name in arguments.sets:
         tests: dict[int, list[Features]] = {}
         splits = one_class_splits(name, arguments.data)

@@ -3,7 +3,7 @@
     python benchmarks/graph_sizes.py
 
 Every size runs in a process of its own: a forward pass and a training step of the network that ``attractor bench
-graph-et`` measures, float32, and the memory that the training step adds.
+graph-et`` measures, float32, and the memory that training takes beyond the forward pass.
 """
 
 from __future__ import annotations

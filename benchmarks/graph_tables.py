@@ -110,7 +110,7 @@ def sizes(results: Path) -> str:
         "tokens if padded to the largest": "padded_tokens",
         "forward, ms": "forward_ms",
         "training step, ms": "train_ms",
-        "memory of a training step, MB": "train_mb",
+        "memory of training beyond it, MB": "train_mb",
     }
     rows = [[f"{row[key]:,.0f}" for key in columns.values()] for row in found["sizes"]]
     return "\n".join([*lines, *table(columns, rows)])

@@ -16,16 +16,16 @@ from attractor.bench.plot import best_published
 from attractor.files import read_json
 from attractor.reproduce.detection import BASELINE
 
-COLUMNS = ("task", "measure", "Attractor", "the best it was compared with")
+COLUMNS = ("task", "measure", "Attractor", "beside it")
 NODES = {"amazon-upu": "Odd reviewers (Amazon, one relation)", "tolokers": "Banned workers (Tolokers)"}
-COMPARED = {"mahalanobis": "the published score of the same encoder", BASELINE: "neighbours by pixels"}
+COMPARED = {"mahalanobis": "Mahalanobis distance by the same encoder", BASELINE: "nearest neighbours by pixels"}
 Row = tuple[str, str, str, str]
 
 
 def tables(results: Path) -> list[str]:
     """The table, and what it says of speed."""
     rows = [*detection(results), *inpainting(results), *nodes(results), graphs(results)]
-    return ["\n".join(table(COLUMNS, rows)), speed(results)]
+    return ["\n".join(table(COLUMNS, rows)), speed(results), cautions(results)]
 
 
 def detection(results: Path) -> Iterator[Row]:
@@ -35,6 +35,12 @@ def detection(results: Path) -> Iterator[Row]:
         rival = max(COMPARED, key=lambda name: figures[name]["mean"])
         best = f"{figures[rival]['mean']:.3f}, {COMPARED[rival]}"
         yield result["title"], "AUROC", spread(figures[result["main"]]), best
+
+
+def cautions(results: Path) -> str:
+    """What must be known of the sets of images."""
+    found = (read_json(results / f"{name}.json") for name in SETS)
+    return "\n".join(f"- {result['title']}: {result['caution']}." for result in found)
 
 
 def inpainting(results: Path) -> Iterator[Row]:
@@ -69,10 +75,10 @@ def speed(results: Path) -> str:
     files = [results / f"bench-{name}.json" for name in CASES]
     passes = [work for file in files for work in read_json(file)["passes"].values()]
     ranges = {side: sorted(_times_faster(work["sides"], side) for work in passes) for side in ("float32", "bfloat16")}
-    words = [f"{low[0]:.1f} to {low[-1]:.1f} times as fast in {side}" for side, low in ranges.items()]
+    words = [f"{ratios[0]:.1f} to {ratios[-1]:.1f} times as fast in {side}" for side, ratios in ranges.items()]
     return (
         f"Beside the fastest published code, in turns on the same cores, Attractor is {' and '.join(words)} "
-        f"(medians of {len(passes)} cases; published codes run in float32)."
+        f"(medians of {len(passes)} passes; published codes run in float32)."
     )
 
 

@@ -13,7 +13,7 @@ from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models.store import fingerprint, load_tensors, save_tensors
 
-FORMAT = 1
+FORMATS = {"AnomalyDetector": 2}  # 1 of all others; raised when scores change, for calibrations are of the old ones
 WEIGHTS = "model.safetensors"
 
 
@@ -24,15 +24,16 @@ def save_parts(
     identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
     save_tensors(folder / WEIGHTS, tensors)
     write_json(folder / "calibration.json", {**calibration, "weights": identity})
-    write_json(folder / "config.json", {"format": FORMAT, "task": task, "weights": identity, **config})
+    write_json(folder / "config.json", {"format": FORMATS.get(task, 1), "task": task, "weights": identity, **config})
     return folder
 
 
 def load_parts(folder: Path, task: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
     """Read what :func:`save_parts` wrote; anything missing, of another task or mixed raises :class:`InputError`."""
     config = read_json(folder / "config.json")
-    if not isinstance(config, dict) or (config.get("task"), config.get("format")) != (task, FORMAT):
-        raise InputError(f"{folder / 'config.json'} is not of the format {FORMAT} of {task}; fit it again")
+    wanted = FORMATS.get(task, 1)
+    if not isinstance(config, dict) or (config.get("task"), config.get("format")) != (task, wanted):
+        raise InputError(f"{folder / 'config.json'} is not of the format {wanted} of {task}; fit it again")
     calibration, tensors = read_json(folder / "calibration.json"), load_tensors(folder / WEIGHTS)
     known = calibration.get("weights") if isinstance(calibration, dict) else None
     if not fingerprint(tensors.values()) == config.get("weights") == known:
