@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import tarfile
@@ -221,12 +222,30 @@ def test_what_lies_there_is_used_as_it_is_and_that_is_said(tmp_path: Path, capsy
     assert (tmp_path / "a.zip").read_bytes() == before
 
 
+def test_a_record_of_another_file_is_named_where_a_download_is_refused(served, tmp_path: Path) -> None:
+    folder, url = served
+    pack(folder / "a.zip")
+    (tmp_path / "a.zip.sha256").write_text("0" * 64)
+    refused(tmp_path / "a.zip", [url], None, "gave another file", f"delete {tmp_path / 'a.zip.sha256'} if")
+    (tmp_path / "a.zip.sha256").unlink()
+    assert fetched(tmp_path / "a.zip", url).exists()
+
+
+def test_the_published_archive_is_right_whatever_lay_there_before(served, tmp_path: Path) -> None:
+    folder, url = served
+    checksum = pack(folder / "a.zip")
+    (tmp_path / "a.zip.sha256").write_text("0" * 64)
+    path = fetched(tmp_path / "a.zip", url, checksum=checksum)
+    assert (tmp_path / "a.zip.sha256").read_text().strip() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_a_read_only_folder_is_left_alone(tmp_path: Path, capsys) -> None:
     pack(tmp_path / "a.zip")
     tmp_path.chmod(0o555)
     try:
-        fetched(tmp_path / "a.zip", NOWHERE)
+        fetched(fetched(tmp_path / "a.zip", NOWHERE), NOWHERE)
         assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
-        assert "read-only" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert said.count("read-only") == 1 and not re.search("[0-9a-f]{64}", said)
     finally:
         tmp_path.chmod(0o755)

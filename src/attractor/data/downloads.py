@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +13,8 @@ import pooch
 from filelock import FileLock, Timeout
 
 from attractor.console import progress, stderr
+from attractor.data.checksums import check, kind, opens, record, recorded
 from attractor.errors import InputError
-from attractor.files import write_text
 
 LIMIT = 2**32  # bytes of one file of an archive, unpacked
 MIRROR = "ATTRACTOR_MIRROR"  # in the environment: an address that is asked before all others
@@ -26,16 +25,18 @@ def fetched(path: Path, *base_urls: str, checksum: str | None = None) -> Path:
     """The archive at ``path``, fetched where it is missing from the first address that has a file of its name.
 
     ``checksum``, ``"md5:..."`` or a SHA-256, is the published one: what is fetched must have it, and goes on where an
-    earlier attempt was cut off. A file that lies there already is used as it is. The SHA-256 of either is printed and
-    kept in a ``.sha256`` beside it when it first comes; later it must be the same. Of several processes one fetches,
-    and the others wait for it. Raises :class:`InputError`.
+    earlier attempt was cut off. A file that lies there already is used as it is, if it opens. The SHA-256 of either is
+    printed and kept in a ``.sha256`` beside it when it first comes; later it must be the same. Of several processes one
+    fetches, and the others wait for it. Raises :class:`InputError`.
     """
     if not path.exists():
         mirror = os.environ.get(MIRROR)
         with _alone(path):
             if not path.exists():  # it may have come while this process waited
-                _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or _recorded(path))
-    _check(path, checksum)
+                if checksum:
+                    record(path).unlink(missing_ok=True)  # of a file that may have been another than the published
+                _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or recorded(path))
+    check(path, checksum)
     return path
 
 
@@ -84,7 +85,7 @@ def _fetch(url: str, path: Path, checksum: str | None) -> None:
     except OSError as error:  # every failure of the network is one
         raise InputError(f"{url} cannot be fetched ({one_line(error)}); try again, or {_by_hand(path)}") from None
     except ValueError as error:
-        raise InputError(f"{url} gave another file, now deleted: {one_line(error)}; {_by_hand(path)}") from None
+        raise InputError(f"{url} gave another file, now deleted: {one_line(error)}; {_remedy(path)}") from None
 
 
 def _download(url: str, output: str, _: object, path: Path, part: Path | None) -> None:
@@ -103,30 +104,8 @@ def _download(url: str, output: str, _: object, path: Path, part: Path | None) -
                 for chunk in progress(response.iter_content(2**20), path.name, size, len):
                     file.write(chunk)
     part.replace(output)
-    if not (zipfile.is_zipfile if path.suffix == ".zip" else tarfile.is_tarfile)(output):
-        raise ValueError(f"no {'zip' if path.suffix == '.zip' else 'tar'} archive but some page")
-
-
-def _check(path: Path, checksum: str | None) -> None:
-    """Raise unless the file has the hash it had when it was first seen; keep and print that of a new one."""
-    found, known = pooch.file_hash(path), _recorded(path)
-    if known is None:
-        kept = f"kept in {_record(path).name}" if is_writable(path.parent) else "not kept, for the folder is read-only"
-        if is_writable(path.parent):
-            write_text(_record(path), f"{found}\n")
-        stderr.print(f"{path}: SHA-256 {found}, {kept}")
-        if checksum and not pooch.hashes.hash_matches(path, checksum):
-            stderr.print(f"{path} is not the published archive ({checksum}); used as it is")
-    elif found != known:
-        raise InputError(f"{path} is not the file it was ({_record(path).name}); delete both to fetch it again")
-
-
-def _record(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
-def _recorded(path: Path) -> str | None:
-    return _record(path).read_text(encoding="utf-8").strip() if _record(path).exists() else None
+    if not opens(Path(output), path.name):
+        raise ValueError(f"no {kind(path.name)} archive but some page")
 
 
 def one_line(error: Exception) -> str:
@@ -134,13 +113,14 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
+def _remedy(path: Path) -> str:
+    """What to do where the expected file may be the wrong one."""
+    remedy = _by_hand(path)
+    return f"delete {record(path)} if the file of before was wrong, or {remedy}" if record(path).exists() else remedy
+
+
 def _by_hand(path: Path) -> str:
     return f"fetch it by hand into {path.parent}"
-
-
-def is_writable(folder: Path) -> bool:
-    """Whether files are meant to be written there: root can write even where nobody may."""
-    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
 
 
 def unpacked(path: Path, member: str) -> bytes:

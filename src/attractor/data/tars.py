@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
-from typing import IO
 
 # tar fills its last record with zeros: usually one of 10,240 bytes, for tapes and disks one of up to 1 MiB
 RECORD, RECORDS = tarfile.RECORDSIZE, [tarfile.BLOCKSIZE << i for i in range(12)]
@@ -18,15 +17,16 @@ class _Header(tarfile.TarInfo):
         try:
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            assert archive.fileobj is not None
-            _check_end(archive.fileobj)
+            _check_end(archive)
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error} at byte {archive.offset:,}") from None
 
 
-def _check_end(file: IO[bytes]) -> None:
+def _check_end(archive: tarfile.TarFile) -> None:
     """Raise unless the block of zeros just read is the end: more of them follow, no more than fill a record."""
+    file = archive.fileobj
+    assert file is not None
     begin = file.tell() - tarfile.BLOCKSIZE
     rest = file.read(RECORDS[-1] + 1)  # of what is unpacked: a few bytes of a compressed file may be endless zeros
     if rest.strip(b"\0"):

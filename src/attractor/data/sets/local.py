@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pooch
 
-from attractor.console import stderr
-from attractor.data.downloads import is_writable
-from attractor.data.sets.unpacking import unpacked_folder
+from attractor.data.checksums import is_writable, sha256
+from attractor.data.sets.unpacking import is_unpacked, unpacked_folder
 from attractor.errors import InputError
 
 ENDINGS = (".tar", ".tar.gz", ".zip")
@@ -21,11 +20,17 @@ def local_archive(name: str, folder: Path) -> Path | None:
 
 
 def local_folder(name: str, folder: Path) -> Path | None:
-    """The folder ``name`` in ``folder``, or its archive there: unpacked once, beside it or into the user's cache."""
-    if (folder / name).is_dir():
-        return folder / name
-    archive = local_archive(name, folder)
-    return archive and _unpacked(archive, name)
+    """The folder ``name`` in ``folder``, or its archive there: unpacked beside it or into the user's cache.
+
+    It is unpacked once, and anew when it has changed; a folder that was not unpacked here stays as it is.
+    """
+    beside, archive = folder / name, local_archive(name, folder)
+    if archive is None:
+        return beside if beside.is_dir() else None
+    if is_writable(folder) or is_unpacked(archive, beside):
+        return unpacked_folder(archive, beside)
+    # in the cache, sets of the same name may come from several folders
+    return unpacked_folder(archive, Path(pooch.os_cache("attractor")) / f"{name}-{sha256(archive)[:16]}")
 
 
 def folder_by_hand(name: str, folder: Path, remedy: str) -> Path:
@@ -41,15 +46,6 @@ def class_folder(root: Path, split: str, name: str) -> Path:
     if len(found) != 1:
         raise InputError(f"{root} holds {len(found)} folders {split}/{name}, not one; lay it out as published")
     return found[0]
-
-
-def _unpacked(archive: Path, name: str) -> Path:
-    into = archive.parent / name
-    if not is_writable(archive.parent):  # in the cache, sets of the same name may come from several folders
-        into = Path(pooch.os_cache("attractor")) / f"{name}-{pooch.file_hash(archive)[:16]}"
-    if not into.is_dir():
-        stderr.print(f"Unpacking {archive} into {into}")
-    return unpacked_folder(archive, into)
 
 
 def _is_in(split: str, place: Path) -> bool:

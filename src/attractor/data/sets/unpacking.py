@@ -1,4 +1,4 @@
-"""Archives of images as folders: unpacked once, whole or not at all, and nothing in them can reach out."""
+"""Archives of images as folders: unpacked when they change, whole or not at all, and nothing in them can reach out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from attractor.console import stderr
+from attractor.data.checksums import sha256
 from attractor.data.downloads import one_line
 from attractor.data.tars import open_tar
 from attractor.errors import InputError
@@ -17,6 +20,7 @@ from attractor.files import UNFINISHED
 
 MAX_TOTAL = 2**36  # bytes of all files together
 MAX_FILES = 2**22
+RECORD = ".unpacked-from"  # in the folder, hidden from all that read images: the SHA-256 of the archive
 
 Member = tuple[str, int, IO[bytes] | None]  # name, size, and content, which a folder has none of
 
@@ -24,16 +28,22 @@ Member = tuple[str, int, IO[bytes] | None]  # name, size, and content, which a f
 def unpacked_folder(archive: Path, into: Path) -> Path:
     """The files of a zip or tar archive in the folder ``into``, without the folder that wraps them all.
 
-    A folder ``into`` that is there already stays as it is. Raises :class:`InputError`, and leaves nothing behind, on a
-    damaged archive, a member that leads out of it, a link or a device, and sizes that no set of images has.
+    A folder ``into`` that is there already stays if :func:`is_unpacked`, else what comes now takes its place. Raises
+    :class:`InputError`, and leaves all as it was, on a damaged archive, a member that leads out of it, a link or a
+    device, and sizes that no set of images has.
     """
-    if into.is_dir():
+    if is_unpacked(archive, into):
         return into
+    stderr.print(f"Unpacking {archive} {'anew, for it has changed, ' if into.is_dir() else ''}into {into}")
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into.parent, prefix=UNFINISHED) as temporary:
-            _unpack(archive, Path(temporary) / into.name)
-            _move(_unwrapped(Path(temporary) / into.name), into)
+            found = sha256(archive)  # first: of one that is replaced meanwhile the old hash is kept
+            _unpack(archive, Path(temporary) / "new")
+            folder = _unwrapped(Path(temporary) / "new")
+            (folder / RECORD).write_text(f"{found}\n", encoding="utf-8")
+            if not is_unpacked(archive, into):  # by another process meanwhile
+                _replace(into, folder, Path(temporary) / "old")
     except InputError:
         raise
     except Exception as error:  # damaged archives raise as many kinds as damaged images
@@ -41,6 +51,14 @@ def unpacked_folder(archive: Path, into: Path) -> Path:
             f"{archive} cannot be unpacked into {into.parent} ({one_line(error)}); copy it again"
         ) from error
     return into
+
+
+def is_unpacked(archive: Path, folder: Path) -> bool:
+    """Whether the folder is of the archive as it is now, or was not unpacked here and so is the user's own."""
+    record = folder / RECORD
+    if not record.is_file():
+        return folder.is_dir()
+    return record.read_text(encoding="utf-8", errors="replace").strip() == sha256(archive)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -92,7 +110,10 @@ def _unwrapped(folder: Path) -> Path:
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 
-def _move(folder: Path, into: Path) -> None:
+def _replace(into: Path, folder: Path, old: Path) -> None:
+    if (into / RECORD).is_file():
+        with suppress(FileNotFoundError):
+            into.rename(old)
     try:
         folder.rename(into)
     except OSError:
