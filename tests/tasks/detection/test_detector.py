@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from attractor.errors import InputError
+from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.store import save_model
 from attractor.scoring.methods import METHODS
@@ -139,6 +140,15 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
         (folder / name).write_text("{}")
         with pytest.raises(InputError, match=r"fit it again|safetensors"):
             AnomalyDetector.load(folder)
+
+
+def test_a_detector_of_earlier_scores_is_refused(tmp_path: Path) -> None:
+    """Its calibration is of other scores than those it would be held against."""
+    folder = detector().fit(pictures(12, 0)).save(tmp_path / "detector")
+    saved = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**saved, "format": saved["format"] - 1})
+    with pytest.raises(InputError, match=r"not of the format 2 of AnomalyDetector; fit it again"):
+        AnomalyDetector.load(folder)
 
 
 def test_distances_are_relative_to_the_background_that_came_with_the_encoder(tmp_path: Path) -> None:
