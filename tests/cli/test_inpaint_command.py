@@ -106,7 +106,7 @@ def test_evaluate_compares_under_the_same_masks(painter: Path, photos: Path) -> 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     sizes = {name: value for name, value in TINY.to_dict().items() if name != "readout_eps"}  # 1e-05 is text to YAML
-    text = f"name: toy\nmodel: {json.dumps(sizes)}\ndata: nowhere\nepochs: 1\nbatch_size: 4\n"
+    text = f"name: toy\nmodel: {json.dumps(sizes)}\ndata: nowhere\nepochs: 1\nbatch_size: 4\nwarmup_epochs: 0.5\n"
     (tmp_path / "recipe.yaml").write_text(text)
     return tmp_path / "recipe.yaml"
 
@@ -133,9 +133,10 @@ def test_an_interrupted_fit_is_taken_up(painter: Path, photos: Path, tmp_path: P
     Inpainter(painter, epochs=2).fit(photos, checkpoint=tmp_path / "run")
     arguments = ("inpaint", "fit", photos, "-o", tmp_path / "run", "--model", painter, "--epochs", 2)
     one_line(run(*arguments), "--resume")
+    (tmp_path / "run" / "config.json").write_text("{}")  # as of a run killed while it wrote its model
     assert run(*arguments, "--resume").returncode == 0
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
-    one_line(run(*arguments, "--resume"), "finished model")
+    one_line(run(*arguments, "--resume"), "is finished; choose another folder")
 
 
 def test_bad_usage_gets_one_line(painter: Path, photos: Path, mask: Path, recipe: Path, tmp_path: Path) -> None:
@@ -174,4 +175,6 @@ def test_bad_usage_gets_one_line(painter: Path, photos: Path, mask: Path, recipe
     fit = ("inpaint", "fit", photos, "-o", tmp_path / "run")
     one_line(run(*fit, "--recipe", recipe, "--epochs", 3), "--epochs", "recipe")
     recipe.write_text("name: x\ndata: d\nkeep_patches: 1")
-    one_line(run(*fit, "--recipe", recipe), "keep_patches")
+    one_line(run(*fit, "--recipe", recipe), "is a recipe of `attractor pretrain`")
+    recipe.write_text("name: x\ndata: d\nstart: nowhere")
+    one_line(run(*fit, "--recipe", recipe), "start: no pretrained model 'nowhere'")

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from commands import TINY, run, write_images
+from test_detect_command import one_line
 
 from attractor.models.store import load_model
 
@@ -26,10 +27,31 @@ def test_pretrain_resumes_and_writes_everything(tmp_path):
     for name in ("losses", "accuracy", "contributions", "convergence"):
         assert (tmp_path / "run" / f"training_{name}.png").exists()
     assert load_model(tmp_path / "run" / "best").config.classes == 2
-    again = run(*arguments)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
-    assert run(*arguments, "--resume").returncode == 0
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    for options in ((), ("--resume",)):
+        one_line(run(*arguments, *options), f"the run in {tmp_path / 'run'} is finished; choose another folder")
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"of a run killed as it ended")
+    one_line(run(*arguments, "--resume"), "is finished")
+    assert {**before, tmp_path / "run" / "checkpoint.pt": b"of a run killed as it ended"} == {
+        path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()
+    }
+
+
+def test_a_run_that_began_is_not_begun_anew(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"of a killed run")
+    one_line(run("pretrain", "selyne-tiny", "-o", tmp_path, "--data", tmp_path), "add --resume to go on with it")
+    (tmp_path / "checkpoint.pt").unlink()
+    (tmp_path / "config.json").write_text("{}")
+    one_line(run("pretrain", "selyne-tiny", "-o", tmp_path, "--data", tmp_path), "holds a finished model")
+
+
+def test_where_it_starts_is_looked_at_before_the_images(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    for start, said in (("nowhere", "no pretrained model 'nowhere'"), ("et-tiny", "does not fit selyne-tiny (Selyne)")):
+        recipe.write_text(f"name: toy\ndata: nowhere-either\nmodel: selyne-tiny\nstart: {start}\n")
+        one_line(run("pretrain", recipe, "-o", tmp_path / "run"), said)
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_archive_that_cannot_be_read_is_one_line(tmp_path):

@@ -65,6 +65,17 @@ def test_a_set_that_is_missing_says_what_to_put_where(tmp_path: Path, row: str, 
     done = run("reproduce", row, "--data", tmp_path / "sets", "-o", tmp_path / "out")
     assert done.returncode == 2 and done.stdout == ""
     assert f"attractor: {tmp_path / 'sets'}/{said}" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("attractor.reproduce.run.reproduce", stop)
+    done = run("reproduce", ROW, "--data", tmp_path, "-o", tmp_path / "out")
+    last = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout) == (1, "") and "run the same command again to go on" in last
 
 
 def test_what_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -230,11 +230,55 @@ WHOLE = {"name": "toy", "variants": {"plain": {"add": 0}}, "runs": [RUN]}
         (json.dumps({**WHOLE, "runs": [{**RUN, "values": {"score": "high"}}]}), r"\(runs.0.values.score: "),
         (json.dumps({**WHOLE, "runs": [{**RUN, "part": None}]}), r"\(runs.0.part: "),
         (json.dumps({**WHOLE, "runs": [{**RUN, "values": {"score": float("nan")}}]}), r"\(runs.0.values.score: "),
+        (json.dumps({**WHOLE, "runs": [{**RUN, "values": {}}]}), r"\(runs.0.values: "),
+        (json.dumps({**WHOLE, "runs": [{**RUN, "seeds": 1}]}), r"\(runs.0.seeds: no such key; did you mean seed\?\)"),
+        (json.dumps({**WHOLE, "runs": [RUN, RUN]}), r"\(runs: 'a' of 'plain' with seed 0 is there twice\); choose"),
+        (json.dumps({**WHOLE, "variants": {}}), r"\(runs: 'plain' is none of the variants\); choose another --output"),
+        (json.dumps({**WHOLE, "runs": [{**RUN, "part": "c"}]}), "holds 'c' of 'plain', which is no part of it; choose"),
+        (
+            json.dumps({**WHOLE, "runs": [{**RUN, "weights": "ab"}]}),
+            r"weights \(ab\), of which it has none; choose",
+        ),
     ],
 )
 def test_a_file_that_is_no_result_of_the_row_stays_as_it_is(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "toy.json").write_text(content)
     refused(tmp_path, Wish(), said)
+
+
+def test_parts_of_variants_that_are_not_run_now_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "toy.json").write_text(json.dumps({**WHOLE, "runs": [{**RUN, "part": "c", "weights": "ab"}]}))
+    assert len(reproduce(ROW, Path(), tmp_path, Wish([0], ["more"]))["runs"]) == 3
+
+
+def test_figures_are_said_with_four_digits(tmp_path: Path, capsys) -> None:
+    Counted.value = 1 / 3
+    reproduce(ROW.model_copy(update={"main": "other"}), Path(), tmp_path, Wish([0], ["plain"]))
+    Counted.value = float("inf")
+    reproduce(ROW.model_copy(update={"main": "other"}), Path(), tmp_path, Wish([1], ["plain"]))
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"plain, seed {s}, {p}: other {x}" for s, x in ((0, "0.3333"), (1, "not finite")) for p in "ab"]
+
+
+def test_weights_are_read_once_while_they_stay_as_they_are(tmp_path: Path, weights: Path, monkeypatch) -> None:
+    read: list[str] = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or whole(path))
+    reproduce(ROW, Path(), tmp_path, Wish([0, 1], ["plain"]))
+    assert read == ["model.safetensors"]
+    (weights / "model.safetensors").write_bytes(b"today's")
+    with pytest.raises(InputError, match="holds 'plain' with other weights"):
+        reproduce(ROW, Path(), tmp_path, Wish([2], ["plain"]))
+    assert read == ["model.safetensors"] * 2
+
+
+def test_no_folder_is_left_where_nothing_was_measured(tmp_path: Path, monkeypatch) -> None:
+    def missing(*_: object) -> dict[str, float]:
+        raise InputError("the set is missing; fetch it")
+
+    monkeypatch.setattr(Counted, "measure", missing)
+    refused(tmp_path / "new" / "deeper", Wish(), "the set is missing")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_wished(tmp_path: Path) -> None:

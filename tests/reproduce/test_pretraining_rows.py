@@ -15,6 +15,7 @@ from attractor.models.store import load_model
 from attractor.reproduce import pretraining
 from attractor.reproduce.pretraining import trained
 from attractor.training import recipe
+from attractor.training.checkpoint import load_checkpoint
 
 
 @pytest.fixture
@@ -22,7 +23,9 @@ def with_recipe(sets: Path, tmp_path: Path, monkeypatch) -> Path:
     as_zip(sets / tiny_imagenet.ARCHIVE, tiny_imagenet_files())
     monkeypatch.setattr(recipe, "TRAINING", tmp_path)
     sizes = json.dumps(TINY.to_dict())
-    (tmp_path / "selyne-base.yaml").write_text(f"name: toy\nmodel: {sizes}\ndata: x\nepochs: 2\nbatch_size: 2\n")
+    (tmp_path / "selyne-base.yaml").write_text(
+        f"name: toy\nmodel: {sizes}\ndata: x\nepochs: 2\nwarmup_epochs: 1\nbatch_size: 2\n"
+    )
     return sets
 
 
@@ -48,10 +51,11 @@ def test_an_interrupted_training_goes_on(with_recipe: Path, tmp_path: Path, monk
     monkeypatch.setattr(pretraining, "write_training_figures", stop)
     with pytest.raises(KeyboardInterrupt):
         trained("selyne-base", with_recipe, tmp_path / "work")
-    before = (tmp_path / "work" / "checkpoint.pt").read_bytes()
+    before = load_checkpoint(tmp_path / "work" / "checkpoint.pt")["progress"]["history"]
     monkeypatch.setattr(pretraining, "write_training_figures", lambda *_: None)
     assert trained("selyne-base", with_recipe, tmp_path / "work") == tmp_path / "work" / "best"
-    assert (tmp_path / "work" / "checkpoint.pt").read_bytes() == before  # nothing was trained a second time
+    assert read_json(tmp_path / "work" / "result.json")["history"] == before  # nothing was trained a second time
+    assert not (tmp_path / "work" / "checkpoint.pt").exists()
 
 
 def test_weights_in_place_of_a_training_are_refused(measured) -> None:

@@ -136,7 +136,12 @@ def test_the_defaults_are_the_published_setting() -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"hiding": {"share": 1}}, "hiding.share"), ({"shift": -1}, "shift"), ({"keep_patches": 1}, "keep_patches")],
+    [
+        ({"hiding": {"share": 1}}, "hiding.share"),
+        ({"shift": -1}, "shift"),
+        ({"shift": 224}, "shift"),
+        ({"speed": 1}, "speed"),
+    ],
 )
 def test_bad_recipes_are_refused_in_one_line(change: dict, named: str) -> None:
     with pytest.raises(InputError, match=rf"^r\.yaml: {named}: ") as caught:
@@ -156,8 +161,8 @@ def test_settings_that_no_run_survives_are_named(name: str, value: object) -> No
 
 
 def test_a_shift_beyond_the_image_is_refused() -> None:
-    with pytest.raises(InputError, match="shift 16"):
-        objective(recipe(shift=16))
+    with pytest.raises(InputError, match="shift: must be smaller than the images, 16 x 8, not 8"):
+        Inpainting(recipe(shift=8), torch.zeros(2, 3, 16, 8, dtype=torch.uint8))
 
 
 def test_a_recipe_starts_from_the_weights_it_names(tmp_path: Path) -> None:

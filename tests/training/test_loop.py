@@ -196,11 +196,11 @@ def test_other_images_are_refused(tmp_path: Path) -> None:
     [{"keep_patches": 1.0}, {"augmentation": {"padding": 4, "mixup": 0.0}}, {"weights": {"prototypes": 2.0}}],
 )
 def test_another_recipe_is_refused_but_not_another_name_or_place(tmp_path: Path, changes: dict) -> None:
-    train(pretraining(recipe(epochs=1)), recipe(epochs=1).schedule(), tmp_path)
-    other = recipe(epochs=1, **changes)
+    train(pretraining(recipe(epochs=2)), recipe(epochs=2).schedule(), tmp_path)
+    other = recipe(epochs=2, **changes)
     refused(lambda: train(pretraining(other), other.schedule(), tmp_path, resume=True), *changes)
-    moved = recipe(epochs=1, name="moved", data="elsewhere")
-    assert len(train(pretraining(moved), moved.schedule(), tmp_path, resume=True)) == 1
+    moved = recipe(epochs=2, name="moved", data="elsewhere")
+    assert len(train(pretraining(moved), moved.schedule(), tmp_path, resume=True)) == 2
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:

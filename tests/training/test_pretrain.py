@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from toys import SIZES, labelled, pretraining, recipe
 
 from attractor.errors import InputError
-from attractor.models.store import load_model
+from attractor.models import ImageET, ImageETConfig
+from attractor.models.store import load_model, save_model
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.loop import train
 from attractor.training.pretrain import Pretraining, PretrainRecipe
@@ -154,5 +155,24 @@ def test_what_is_no_recipe_is_refused(values: object) -> None:
 def test_a_model_by_name_or_by_sizes_and_neither() -> None:
     assert recipe(model="selyne-tiny").config(5).dim == 192
     assert recipe(model={"dim": 24, "heads": 3}).config(5).classes == 5
-    with pytest.raises(InputError, match="selyne-huge"):
-        recipe(model="selyne-huge").config(5)
+    with pytest.raises(InputError, match=r"r\.yaml: no Selyne named 'selyne-huge'"):
+        PretrainRecipe.parse({"name": "a", "data": "b", "model": "selyne-huge"}, "r.yaml")
+
+
+def test_weights_to_start_from_are_seen_to_fit_before_the_images(tmp_path: Path) -> None:
+    first = pretraining(recipe()).model
+    save_model(first, tmp_path / "first")
+    settings = recipe(start=str(tmp_path / "first"))
+    settings.require_start()
+    torch.testing.assert_close(pretraining(settings).model.state_dict(), first.state_dict(), rtol=0, atol=0)
+    with pytest.raises(InputError, match=r"^start: .*first \(Selyne, classes 3\) does not fit the recipe's model"):
+        settings.network(5)
+    other = recipe(start=str(tmp_path / "first"), model=SIZES | {"dim": 24, "latent": 8})
+    said = r"first \(Selyne, dim 12, latent 6\) does not fit .* \(Selyne, dim 24, latent 8\)$"
+    with pytest.raises(InputError, match=said):
+        other.require_start()
+    save_model(ImageET(ImageETConfig(image_size=(16, 16), patch=4, dim=8, heads=2, head_dim=4)), tmp_path / "painter")
+    with pytest.raises(InputError, match=r"painter \(ImageET\) does not fit the recipe's model \(Selyne\)$"):
+        recipe(start=str(tmp_path / "painter")).require_start()
+    with pytest.raises(InputError, match=r"^start: no pretrained model .*nowhere"):
+        recipe(start=str(tmp_path / "nowhere")).require_start()

@@ -61,7 +61,8 @@ def main() -> None:
         _fail(error, " ".join(str(error).split()), 2)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # Typer's, which has caught the KeyboardInterrupt
-            _fail(end, "interrupted; what was already written is whole, and --resume goes on where there is one", 1)
+            again = "run the same command again to go on, with --resume where it has that option"
+            _fail(end, f"interrupted; what was already written is whole: {again}", 1)
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,6 +38,8 @@ def fit(
     if recipe and given:
         raise InputError(f"--{next(iter(given))} is the recipe's to say; change it there, or leave --recipe out")
     settings = read_recipe(recipe, InpaintRecipe) if recipe else None
+    if settings:
+        settings.require_start()
     start_run(output, resume)
     if settings:
         inpainter = _fit_recipe(settings, data, output, resume)

@@ -27,6 +27,7 @@ def pretrain(
     from attractor.training.runs import run_pretraining
 
     settings = read_recipe(recipe, PretrainRecipe)
+    settings.require_start()
     start_run(output, resume)
     root = str(data or settings.data)
     size, channels = settings.config(1).image_size, settings.config(1).channels

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from attractor.errors import InputError
 from attractor.files import read_json
-from attractor.reproduce.part import Kind
+from attractor.reproduce.part import Kind, Part
 from attractor.reproduce.row import Row
 from attractor.reproduce.weights import fingerprint
-from attractor.training.recipe import Strict
+from attractor.training.strict import Strict, problem
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Run(Strict):
@@ -21,7 +25,7 @@ class Run(Strict):
     variant: str
     seed: int
     part: str
-    values: dict[str, float | None]
+    values: dict[str, float | None] = Field(min_length=1)
     git_revision: str | None
     weights: str | None = None  # unknown in files written before there was one, and taken as they are
 
@@ -33,6 +37,18 @@ class Earlier(BaseModel):
     variants: dict[str, dict[str, Any]]
     runs: list[Run]
 
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        seen = set()
+        for run in self.runs:
+            key = (run.variant, run.seed, run.part)
+            if run.variant not in self.variants:
+                raise InputError(f"runs: {run.variant!r} is none of the variants")
+            if key in seen:
+                raise InputError(f"runs: {run.part!r} of {run.variant!r} with seed {run.seed} is there twice")
+            seen.add(key)
+        return self
+
 
 def earlier(path: Path, row: Row) -> Earlier:
     """What ``path`` holds; :class:`InputError` where that is no result of the row, or one with other settings."""
@@ -42,9 +58,7 @@ def earlier(path: Path, row: Row) -> Earlier:
     try:
         found = Earlier.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise _refused(path, f"is no result of {row.name} ({where}: {first['msg']})") from None
+        raise _refused(path, f"is no result of {row.name} ({problem(error, Earlier)})") from None
     if found.name != row.name:
         raise _refused(path, f"is a result of {found.name}, not of {row.name}")
     if other := [name for name in row.variants if found.variants.get(name, row.variants[name]) != row.variants[name]]:
@@ -52,10 +66,24 @@ def earlier(path: Path, row: Row) -> Earlier:
     return found
 
 
+def require_known_parts(path: Path, found: Earlier, parts: Iterable[Part]) -> None:
+    """Raise :class:`InputError` where ``path`` holds a part that is none of its variant's."""
+    names: dict[str, set[str]] = {}
+    for part in parts:
+        names.setdefault(part.variant, set()).add(part.name)
+    for run in found.runs:
+        if run.part not in names.get(run.variant, {run.part}):
+            raise _refused(path, f"holds {run.part!r} of {run.variant!r}, which is no part of it")
+
+
 def require_same_weights(path: Path, found: Earlier, row: Row, kind: Kind) -> None:
     """Raise :class:`InputError` where ``path`` holds runs of the row with other weights than its models have now."""
     for variant, seed, known in dict.fromkeys((run.variant, run.seed, run.weights) for run in found.runs):
-        now = fingerprint(kind, row, variant, seed) if known and variant in row.variants else None
+        if not known or variant not in row.variants:
+            continue
+        if kind.weights(row.of(variant), seed) is None:
+            raise _refused(path, f"holds {variant!r} with weights ({known}), of which it has none")
+        now = fingerprint(kind, row, variant, seed)
         if now and now != known:
             raise _refused(path, f"holds {variant!r} with other weights ({known}, and now {now})")
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from attractor.data.downloads import one_line
 from attractor.errors import InputError
-from attractor.training.recipe import Strict
+from attractor.training.strict import Strict
 
 ROWS = Path(str(files("attractor"))) / "recipes" / "rows"
 

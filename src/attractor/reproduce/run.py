@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
@@ -12,7 +13,7 @@ from attractor.console import stderr
 from attractor.files import read_json, require_writable, write_json
 from attractor.provenance import provenance
 from attractor.reproduce.detection import Detection
-from attractor.reproduce.earlier import earlier, require_same_weights
+from attractor.reproduce.earlier import earlier, require_known_parts, require_same_weights
 from attractor.reproduce.graphs import GraphClasses
 from attractor.reproduce.inpainting import Inpainting
 from attractor.reproduce.nodes import NodeAnomalies
@@ -39,14 +40,16 @@ def reproduce(row: Row, data: Path, output: Path, wish: Wish = AS_IT_IS) -> dict
     sets and models.
     """
     wished = wish.upon(row)
-    require_writable(output)
+    require_writable(next(folder for folder in (output, *output.parents) if os.path.lexists(folder)))  # makes none
     path = output / f"{row.name}.json"
     found = earlier(path, wished)
     variants, runs = {**found.variants, **wished.variants}, [run.model_dump() for run in found.runs]
     kind, ready = KINDS[row.kind](row.data, data, output / row.name), located(wished)
     require_same_weights(path, found, ready, kind)
     done = {(run.variant, run.seed, run.part) for run in found.runs}
-    for part in parts(kind, ready):
+    planned = list(parts(kind, ready))
+    require_known_parts(path, found, planned)
+    for part in planned:
         if (part.variant, part.seed, part.name) not in done:
             run = measured(part, row.main)
             require_same_weights(path, found, ready, kind)  # those that were trained just now
@@ -67,7 +70,8 @@ def measured(part: Part, main: str) -> dict[str, Any]:
     """A run as the results file has it."""
     values = {name: value if isfinite(value) else None for name, value in part.measure().items()}
     shown = main if main in values else next(iter(values))
-    stderr.print(f"{part}: {shown} {values[shown]}")
+    figure = values[shown]
+    stderr.print(f"{part}: {shown} {'not finite' if figure is None else f'{figure:.4f}'}")
     return {
         "variant": part.variant,
         "seed": part.seed,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 
 from attractor.models.store import model_folder
 from attractor.reproduce.part import Kind
@@ -29,4 +31,11 @@ def fingerprint(kind: Kind, row: Row, variant: str, seed: int) -> str | None:
     """
     folder = kind.weights(row.of(variant), seed)
     files = [folder / name for name in (WEIGHTS, BACKGROUND) if (folder / name).is_file()] if folder else []
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:DIGITS] if files else None
+    stats = [(file, file.stat()) for file in files]
+    return _digest(*((file, s.st_mtime_ns, s.st_size, s.st_ino) for file, s in stats)) if files else None
+
+
+@cache
+def _digest(*states: tuple[Path, int, int, int]) -> str:
+    """Of files in these states (time, size, inode): large weights are not read before and after every part."""
+    return sha256(b"".join(file.read_bytes() for file, *_ in states)).hexdigest()[:DIGITS]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from attractor.data.masks import central_block, pixels_of, random_blocks, random_patches
-from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig
+from attractor.models.config import Config
 from attractor.models.patches import patchify
 from attractor.models.store import save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.augment import LightViews
 from attractor.training.loop import Objective
-from attractor.training.recipe import Beta, Recipe, Strict
+from attractor.training.recipe import Beta, Model, Recipe, require_reflected
+from attractor.training.strict import Strict
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 VALIDATED = 1000  # images looked at after every epoch
 
@@ -36,7 +41,10 @@ class Hiding(Strict):
 class InpaintRecipe(Recipe):
     """One in-painting run; the defaults are the published ImageNet setting, but for the blocks among the masks."""
 
-    model: str | dict = "et-base"
+    command: ClassVar[str] = "attractor inpaint fit --recipe"
+    kind: ClassVar[type[Config]] = ImageETConfig
+
+    model: Model = "et-base"
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(768, ge=1)
     final_lr: float = Field(5e-7, ge=0)
@@ -46,13 +54,18 @@ class InpaintRecipe(Recipe):
     hiding: Hiding = Hiding()
     shift: int = Field(4, ge=0)  # pixels by which a training view may be moved, borders reflected
 
+    @model_validator(mode="after")
+    def _reflects(self) -> Self:
+        require_reflected("shift", self.shift, self.config().image_size)
+        return self
+
     def config(self) -> ImageETConfig:
         """Model sizes."""
-        return ImageETConfig.from_dict(self.sizes(ImageETConfig))
+        return ImageETConfig.from_dict(self.sizes())
 
-    def network(self) -> ImageET:
-        """The model as training starts from it."""
-        return self.started(ImageET(self.config()))
+    def untrained(self, classes: int) -> ImageET:
+        """The model with random weights."""
+        return ImageET(self.config())
 
 
 class Inpainting(Objective):
@@ -64,15 +77,13 @@ class Inpainting(Objective):
         super().__init__()
         self.recipe = recipe
         self.settings = recipe.model_dump(exclude={"name", "data", "start"})  # which may be renamed and moved
-        self.model = model or recipe.network()
+        self.model: ImageET = model or recipe.network()
         self.images, self.val_images, self.examples = images, val_images, len(images)
         if len(images):
             self.grid = self.model.grid(images)
-        if recipe.shift >= min(images.shape[2:]):
-            raise InputError(
-                f"shift {recipe.shift} is as large as the images, {tuple(images.shape[2:])}; make it smaller"
-            )
-        self.augment = LightViews((images.shape[2], images.shape[3]), recipe.shift)
+        size = (images.shape[2], images.shape[3])
+        require_reflected("shift", recipe.shift, size)
+        self.augment = LightViews(size, recipe.shift)
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch under freshly drawn masks."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from attractor.data.classes import ClassImages
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
+from attractor.models.config import Config
 from attractor.models.store import save_model
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import PretrainAugmentation, mixup
 from attractor.training.loop import Objective
-from attractor.training.recipe import Recipe, Strict
+from attractor.training.recipe import Model, Recipe, require_reflected
+from attractor.training.strict import Strict
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Augmentation(Strict):
@@ -36,15 +42,18 @@ class Augmentation(Strict):
 class Weights(Strict):
     """Weights of the three losses."""
 
-    reconstruction: float = 1.0
-    classification: float = 1.0
-    prototypes: float = 1.0
+    reconstruction: float = Field(default=1.0, ge=0)
+    classification: float = Field(default=1.0, ge=0)
+    prototypes: float = Field(default=1.0, ge=0)
 
 
 class PretrainRecipe(Recipe):
     """One pretraining run, as YAML files hold it; the defaults are the published setting."""
 
-    model: str | dict = "selyne-base"
+    command: ClassVar[str] = "attractor pretrain"
+    kind: ClassVar[type[Config]] = SelyneConfig
+
+    model: Model = "selyne-base"
     epochs: int = Field(72, ge=1)
     warmup_epochs: float = Field(5, ge=0)
     patience: int | None = Field(20, ge=1)
@@ -54,9 +63,18 @@ class PretrainRecipe(Recipe):
     augmentation: Augmentation = Augmentation()
     weights: Weights = Weights()
 
+    @model_validator(mode="after")
+    def _reflects(self) -> Self:
+        require_reflected("augmentation.padding", self.augmentation.padding, self.config(1).image_size)
+        return self
+
     def config(self, classes: int) -> SelyneConfig:
         """Model sizes, with as many classes as the data has."""
-        return SelyneConfig.from_dict({**self.sizes(SelyneConfig), "classes": classes})
+        return SelyneConfig.from_dict({**self.sizes(), "classes": classes})
+
+    def untrained(self, classes: int) -> Selyne:
+        """The model with random weights."""
+        return Selyne(self.config(classes))
 
 
 class Pretraining(Objective):
@@ -74,7 +92,7 @@ class Pretraining(Objective):
             )
         self.recipe = recipe
         self.settings = recipe.model_dump(exclude={"name", "data"})  # which may be renamed and moved
-        self.model = recipe.started(Selyne(recipe.config(len(train.classes))))
+        self.model: Selyne = recipe.network(len(train.classes))
         self.model.require_fit(train.images)
         self.images, self.labels = train.images.to(device), train.labels.to(device)
         self.val_images, self.val_labels = val.images.to(device), val.labels.to(device)

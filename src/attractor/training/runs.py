@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor
 
 from attractor.data.classes import ClassImages
+from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.provenance import provenance
 from attractor.training.background import write_background
@@ -37,12 +38,25 @@ class Painter(Protocol):
 
 
 P = TypeVar("P", bound=Painter)
+CHECKPOINT, RESULT = "checkpoint.pt", "result.json"
+
+
+def require_free(folder: Path, resume: bool) -> None:
+    """Raise :class:`InputError` where a run in ``folder`` would spoil another, finished or begun, or a model."""
+    begun = (folder / CHECKPOINT).exists()
+    if (folder / RESULT).exists():
+        raise InputError(f"the run in {folder} is finished; choose another folder")
+    if begun and not resume:
+        raise InputError(f"{folder} holds a run already; add --resume to go on with it, or choose another folder")
+    if (folder / "config.json").exists() and not begun:  # a run killed while it wrote its model has both
+        raise InputError(f"{folder} holds a finished model; choose another folder")
 
 
 def run_pretraining(
     recipe: PretrainRecipe, train_set: ClassImages, val_set: ClassImages, folder: Path, draw: Draw, resume: bool
 ) -> dict[str, Any]:
     """Train SELYNE: ``best/`` with its background, ``final/``, figures and the result, which is returned."""
+    require_free(folder, resume)
     seed_everything(recipe.seed)
     history = train(Pretraining(recipe, train_set, val_set), recipe.schedule(), folder, resume)
     write_background(folder / "best", train_set.images)
@@ -56,6 +70,7 @@ def train_painter(
     make: Callable[..., P], recipe: InpaintRecipe, images: Tensor, val_images: Tensor | None, folder: Path, resume: bool
 ) -> P:
     """The in-painter that ``make`` gives of what the recipe starts from, trained; images uint8 ``(N, C, H, W)``."""
+    require_free(folder, resume)
     seed_everything(recipe.seed)
     painter = make(recipe.network(), seed=recipe.seed)
     painter.train(recipe, images, val_images, checkpoint=folder, resume=resume)
@@ -63,17 +78,16 @@ def train_painter(
 
 
 def write_painter(painter: Painter, folder: Path, draw: Draw) -> None:
-    """Write an in-painter that was trained in ``folder``, figures and the result; no checkpoint stays behind."""
+    """Write an in-painter that was trained in ``folder``, figures and the result."""
     painter.save(folder)
     figures = {name: value for name, value in painter.history_[-1].items() if name.startswith("val_")}
     _finish(folder, painter.recipe_, painter.history_, painter.split_, figures, draw)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def _finish(
     folder: Path, recipe: Recipe, history: History, images: dict[str, int], figures: dict[str, float], draw: Draw
 ) -> dict[str, Any]:
-    """What is common to all runs: the figures, with what it took to get them."""
+    """What is common to all runs: the figures, with what it took to get them; no checkpoint stays behind."""
     draw(history, folder)
     result = {
         "name": recipe.name,
@@ -85,5 +99,6 @@ def _finish(
         "history": history,
         **provenance(),
     }
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, result)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
