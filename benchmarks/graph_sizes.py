@@ -12,8 +12,6 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from processes import each_alone
 
 from attractor.bench.inputs import GRAPHS, KINDS, LARGEST, SMALLEST, bonds
 from attractor.data.graphs.graph_set import Categories, GraphSet
@@ -103,11 +102,7 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one)))
         return
-    rows: list[dict[str, Any]] = []
-    for size in arguments.sizes:
-        done = subprocess.run([sys.executable, __file__, "--one", str(size)], stdout=subprocess.PIPE, check=True)
-        rows.append(json.loads(done.stdout))
-        print(rows[-1], flush=True)
+    rows = each_alone(__file__, arguments.sizes)
     write_json(arguments.output, {"name": "graph-sizes", "seed": SEED, **provenance(), "sizes": rows})
 
 

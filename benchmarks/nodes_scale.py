@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from processes import each_alone
 
 from attractor.data.graphs.generated import power_law_graph
 from attractor.data.graphs.splits import stratified_split
@@ -76,11 +75,7 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one)))
         return
-    rows: list[dict[str, Any]] = []
-    for edges in arguments.sizes:
-        done = subprocess.run([sys.executable, __file__, "--one", str(edges)], stdout=subprocess.PIPE, check=True)
-        rows.append(json.loads(done.stdout))
-        print(rows[-1], flush=True)
+    rows = each_alone(__file__, arguments.sizes)
     slopes = {
         "fit_seconds": slope(rows, lambda row: row["seconds"]["fit"]),
         "score_seconds": slope(rows, lambda row: row["seconds"]["score"]),
