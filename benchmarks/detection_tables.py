@@ -17,7 +17,12 @@ PIXELS = ("pixel_auroc", "aupro")
 
 def tables(results: Path) -> list[str]:
     """All of them."""
-    return [encoder(results), *(one_set(read_json(results / f"{name}.json")) for name in SETS), parts(results)]
+    return [
+        encoder(results),
+        *(one_set(read_json(results / f"{name}.json")) for name in SETS),
+        parts(results),
+        copies(results),
+    ]
 
 
 def encoder(results: Path) -> str:
@@ -60,6 +65,20 @@ def parts(results: Path) -> str:
         for name, words in found["words"].items()
     ]
     return "\n".join([caption, "", *table(("score", *sets), rows)])
+
+
+def copies(results: Path) -> str:
+    """How much of a set a detector can solve by recognising copies."""
+    found = read_json(results / "near-copies.json")
+    caption = (
+        f"**Near copies among brain slices.** Share of the images of which a normal training image is a near copy, of "
+        f"correlation above {found['near']} (`benchmarks/near_copies.py`): to know a copy is most of this task."
+    )
+    rows = [
+        (name, f"{row['images']:,}", *(f"{100 * row[kind]:.0f} %" for kind in ("as_is", "mirrored")))
+        for name, row in found["rows"].items()
+    ]
+    return "\n".join([caption, "", *table(("images", "how many", "as they are", "or mirrored"), rows)])
 
 
 def _seeds(value: dict[str, Any]) -> str:

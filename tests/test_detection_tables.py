@@ -53,8 +53,12 @@ def test_one_set(tables) -> None:
     ]
 
 
-def test_all_sets_in_order_after_the_encoder_and_before_the_parts(tables) -> None:
-    encoder, *sets, parts = tables["tables"](ROOT / "results")
-    assert encoder.startswith("Encoder: `selyne-tiny`") and parts.startswith("**What helps")
+def test_all_sets_in_order_after_the_encoder_and_before_the_rest(tables) -> None:
+    encoder, *sets, parts, copies = tables["tables"](ROOT / "results")
+    assert (
+        encoder.startswith("Encoder: `selyne-tiny`")
+        and parts.startswith("**What helps")
+        and copies.startswith("**Near copies")
+    )
     commands = [table.split("attractor reproduce ")[1].split()[0] for table in sets]
     assert commands == ["brain-mri", "cifar10-stl", "magnetic-tile"]
