@@ -33,7 +33,8 @@ def test_a_side_that_stops_is_named(tmp_path: Path) -> None:
 
 
 @linux
-def test_every_side_takes_its_turn(tmp_path: Path) -> None:
+def test_every_side_takes_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attractor.bench.run.has_bf16", lambda device: True)
     said: list[str] = []
     peers = {"et-torch": (tmp_path, sys.executable)}
     report = measure(tiny(tmp_path), peers, turns=2, seed=0, device="cpu", say=said.append)
@@ -45,6 +46,16 @@ def test_every_side_takes_its_turn(tmp_path: Path) -> None:
     assert set(report["rates"]) == {"float32", "bfloat16", "copy"} and min(report["rates"].values()) > 1e8
     assert any("et-jax: skipped" in line for line in said)
     assert report["runs_on"]["et-torch"] == {"sleeper": "1"}
+
+
+@linux
+def test_a_precision_that_is_only_emulated_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attractor.bench.run.has_bf16", lambda device: False)
+    said: list[str] = []
+    report = measure(tiny(tmp_path), {}, turns=1, seed=0, device="cpu", say=said.append)
+    assert set(report["passes"]["forward"]["sides"]) == {"float32"}
+    assert set(report["rates"]) == {"float32", "copy"}
+    assert any("bfloat16: skipped" in line for line in said)
 
 
 def test_summary_takes_medians_and_ratios_within_a_turn() -> None:

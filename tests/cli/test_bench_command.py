@@ -23,6 +23,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(growth, "SERIES", {"tokens": ("image_et", {**spec, "batch": 1}, [2, 4])})
     monkeypatch.setattr(inputs, "PHOTOGRAPHS", 1)
     monkeypatch.setattr("attractor.bench.run.on_threads", lambda threads: threads)
+    monkeypatch.setattr("attractor.bench.run.has_bf16", lambda device: True)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from attractor.bench import inputs
-from attractor.bench.run import PRECISIONS, Say, Side
+from attractor.bench.run import Say, Side, precisions
 
 ET = {"dim": 128, "heads": 4, "head_dim": 32, "memories": 512, "step_size": 0.1}
 SELYNE = {"image": 64, "batch": 32}
@@ -23,13 +23,14 @@ SERIES: dict[str, tuple[str, dict[str, Any], list[int]]] = {
 def measure_growth(*, turns: int, seed: int, device: str, say: Say) -> dict[str, Any]:
     """Time and memory of every pass along each series, ours alone, every size in a process of its own."""
     report: dict[str, Any] = {"title": "Cost against size", "turns": turns, "series": {}}
+    ours = precisions(device, say)
     with TemporaryDirectory() as folder:
         file = str(inputs.photographs(Path(folder), seed))
         for name, (side, spec, sizes) in SERIES.items():
             rows = []
             for size in sizes:
                 asked = {**_sized(spec, name, size), "file": file, "seed": seed, "device": device}
-                for precision in PRECISIONS:
+                for precision in ours:
                     say(f"{name}: {size}, {precision}")
                     rows += [{name: size, **row} for row in _figures(side, {**asked, "precision": precision}, turns)]
             report["series"][name] = {"spec": spec, "rows": rows}

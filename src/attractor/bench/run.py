@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from attractor.bench import answer
 from attractor.bench.cases import Case
 from attractor.errors import InputError
+from attractor.models.precision import has_bf16
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,7 +64,7 @@ class Side:
 def measure(
     case: Case, peers: dict[str, tuple[Path, str]], *, turns: int, seed: int, device: str, say: Say
 ) -> dict[str, Any]:
-    """Every pass of every side, ours in both precisions, beside what the machine can do.
+    """Every pass of every side, ours in every precision of the device, beside what the machine can do.
 
     ``peers``: the clone and the interpreter of every published code that is at hand; of the others ``say`` tells.
     """
@@ -72,7 +73,8 @@ def measure(
         spec = {**case.spec, "seed": seed, "device": device}
         if case.inputs:
             spec["file"] = str(case.inputs(folder, seed))
-        sides = {p: stack.enter_context(Side(p, case.side, {**spec, "precision": p})) for p in PRECISIONS}
+        ours = precisions(device, say)
+        sides = {p: stack.enter_context(Side(p, case.side, {**spec, "precision": p})) for p in ours}
         for name, file in case.peers.items():
             if name in peers:
                 clone, python = peers[name]
@@ -80,7 +82,7 @@ def measure(
                 sides[name] = stack.enter_context(Side(name, file, asked, python))
             else:
                 say(f"{name}: skipped, no checkout was given (--peer {name}=PATH)")
-        rates = stack.enter_context(Side("rates", "rates", {**spec, "precision": "float32"}))
+        rates = stack.enter_context(Side("rates", "rates", {**spec, "precisions": ours}))
         passes = sides["float32"].ready["operations"]
         report: dict[str, Any] = {"title": case.title, "spec": case.spec, "turns": turns, "passes": {}}
         report["runs_on"] = {name: side.ready["versions"] for name, side in sides.items()}
@@ -101,6 +103,14 @@ def measure(
         for name, rounds in rounds_of.items():
             report["passes"][name] = summary(rounds, passes[name], report["rates"])
         return report
+
+
+def precisions(device: str, say: Say) -> list[str]:
+    """Those that the device computes in; ``say`` tells of the other."""
+    if has_bf16(device):
+        return list(PRECISIONS)
+    say("bfloat16: skipped, this processor only emulates it")
+    return ["float32"]
 
 
 def summary(rounds: list[dict[str, Figures]], operations: float, rates: dict[str, float]) -> dict[str, Any]:

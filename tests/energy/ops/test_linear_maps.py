@@ -10,13 +10,19 @@ from torch.func import jacrev
 
 from attractor.energy.ops import Linear, linear
 from attractor.energy.ops import linear as function
-from attractor.energy.ops.linear_maps import AVAILABLE, _by_onednn
+from attractor.energy.ops.linear_maps import _by_onednn
 
-needs_onednn = pytest.mark.skipif(not AVAILABLE, reason="no oneDNN for this processor")
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="a torch without oneDNN")
 
 
 @pytest.fixture
-def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take oneDNN for the faster one, whatever this processor is."""
+    monkeypatch.setattr("attractor.energy.ops.linear_maps.PAYS", torch.backends.mkldnn.is_available())
+
+
+@pytest.fixture
+def any_size(pays: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send even the smallest product to oneDNN."""
     monkeypatch.setattr("attractor.energy.ops.linear_maps.SMALL", 0)
 
@@ -42,9 +48,14 @@ def test_equals_torch_to_the_second_derivative(bias: bool, any_size: None) -> No
 
 
 @needs_onednn
-def test_large_products_go_there_and_small_ones_do_not() -> None:
+def test_large_products_go_there_and_small_ones_do_not(pays: None) -> None:
     assert _by_onednn(torch.randn(600, 64), torch.randn(64, 64))
     assert not _by_onednn(torch.randn(6, 64), torch.randn(64, 64))
+
+
+def test_none_go_there_where_it_does_not_pay(any_size: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attractor.energy.ops.linear_maps.PAYS", False)
+    assert not _by_onednn(torch.randn(600, 64), torch.randn(64, 64))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -76,9 +76,9 @@ def train(parameters: list[nn.Parameter], loss: Callable[[], Tensor], spec: Spec
 
 
 def counted(passes: Callable[[Spec], dict[str, Pass]], spec: Spec) -> dict[str, float]:
-    """Operations in the matrix products of every pass, counted while it runs once."""
+    """Operations in the matrix products of every pass, counted while it runs once; those made anew count once."""
     found = {}
-    for name, run in passes({**spec, "precision": "bfloat16"}).items():  # torch's own products, which can be counted
+    for name, run in passes({**spec, "precision": "float32"}).items():
         with FlopCounterMode(display=False) as counter:
             run()
         found[name] = float(counter.get_total_flops())

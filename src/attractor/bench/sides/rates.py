@@ -1,4 +1,4 @@
-"""What the machine can do: large matrix products in either precision, and copying memory."""
+"""What the machine can do: large matrix products in each of the ``precisions`` asked for, and copying memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SIDE, NUMBERS = 2048, 2**26  # of a square matrix, and of float32 copied
 
 
 def passes(spec: Spec) -> dict[str, Pass]:
-    """``float32`` and ``bfloat16``: a product of two matrices; ``copy``: 256 MB."""
+    """By the name of a precision a product of two matrices; ``copy``: 256 MB."""
     device = prepare(spec)
     made: dict[str, Pass] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.randn(SIDE, SIDE, device=device).to(dtype)
-        made[str(dtype).removeprefix("torch.")] = _done(partial(linear, a, a), device)
+    for precision in spec["precisions"]:
+        a = torch.randn(SIDE, SIDE, device=device).to(getattr(torch, precision))
+        made[precision] = _done(partial(linear, a, a), device)
     source = torch.ones(NUMBERS, device=device)
     target = torch.empty_like(source)
     made["copy"] = _done(lambda: target.copy_(source), device)
@@ -29,7 +29,7 @@ def passes(spec: Spec) -> dict[str, Pass]:
 
 def operations(spec: Spec) -> dict[str, float]:
     """Of the products; of the copy the bytes read and written."""
-    return {"float32": 2.0 * SIDE**3, "bfloat16": 2.0 * SIDE**3, "copy": 8.0 * NUMBERS}
+    return {**dict.fromkeys(spec["precisions"], 2.0 * SIDE**3), "copy": 8.0 * NUMBERS}
 
 
 def _done(run: Pass, device: torch.device) -> Pass:

@@ -1,4 +1,4 @@
-"""Linear maps in float32 by the faster of torch's two libraries on x86 processors."""
+"""Linear maps in float32 by the faster of torch's two libraries on x86 processors with AVX-512."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ SMALL = 2**18  # multiplications that end before it matters who does them
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x W^T + b`` like torch's own, ``(..., K), (M, K) -> (..., M)``, by any derivative.
 
-    In float32 torch's own calls MKL, which on processors of other makers leaves half of their vector width unused;
-    oneDNN, which torch carries for convolutions and bfloat16, does not. See benchmarks/LOG.md.
+    In float32 torch's own calls MKL, which on processors of other makers leaves half of an AVX-512 vector unused;
+    oneDNN, which torch carries for convolutions and bfloat16, does not. With AVX2 alone MKL is the faster one. See
+    benchmarks/LOG.md.
     """
     if _by_onednn(x, weight):
         return _Linear.apply(x, weight, bias)
@@ -53,7 +54,7 @@ class _Linear(torch.autograd.Function):
 
 def _by_onednn(x: Tensor, weight: Tensor) -> bool:
     return (
-        AVAILABLE
+        PAYS
         and is_eager(x)  # before sizes are looked at, which an export keeps free
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
@@ -63,4 +64,8 @@ def _by_onednn(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-AVAILABLE = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
+PAYS = (
+    torch.backends.mkldnn.is_available()
+    and platform.machine() in ("x86_64", "AMD64")
+    and torch.backends.cpu.get_cpu_capability() == "AVX512"
+)
