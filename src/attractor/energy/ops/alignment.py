@@ -12,6 +12,7 @@ from attractor.energy.ops.eager import is_watched
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.precision import at_least_float32
+from attractor.energy.ops.resident import resident, takes
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ def align(
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
     Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads, what is counted, and
-    what is exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL`` scores. ``edges``
-    say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and ``weights (E, H)`` or
-    ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge keeps a number a head.
-    Without ``energy`` the ``lse`` means nothing.
+    what is exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL``
+    scores. ``edges`` say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and
+    ``weights (E, H)`` or ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge
+    keeps a number a head. Without ``energy`` the ``lse`` means nothing.
     """
     batch, heads, n, _ = q.shape
     if edges is not None and (mixing is not None or weights is not None):
@@ -69,7 +70,10 @@ def align(
     plain = torch.compiler.is_exporting() or is_watched()
     if dense or mixing is not None or plain or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self, mixing)
-    return Alignment(*strips(q, k, context.tokens if context else None, include_self, energy))
+    tokens = context.tokens if context else None
+    if takes(q):
+        return Alignment(*resident(q, k, tokens, include_self))
+    return Alignment(*strips(q, k, tokens, include_self, energy))
 
 
 def reference(

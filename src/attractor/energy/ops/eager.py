@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def is_eager(x: Tensor) -> bool:
-    """False while torch compiles, exports, traces, transforms or watches functions of ``x``: it wants its own operations."""
+    """False while torch compiles, exports, traces, transforms or watches functions of ``x``, by its own operations."""
     traced = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing()
     return not (traced or is_watched() or torch._C._functorch.is_functorch_wrapped_tensor(x))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from attractor.energy.ops import triton_strips
+from attractor.energy.ops.padding import Parts, around_padding
 from attractor.energy.ops.precision import at_least_float32, summed_in
 
 CACHE = 2**18  # scores of one tile on a CPU: 1 MB of float32, what a core's L2 cache holds
@@ -17,7 +18,6 @@ LAUNCH = 2**24  # scores of one tile elsewhere: kernels are launched one by one 
 NARROWEST = {2: 64, 4: 16, 8: 16}  # rows of a strip, by bytes a number: fewer slow products more than the cache gives
 
 Strip = tuple[slice, slice]
-Parts = tuple[Tensor, Tensor, Tensor]
 
 # Two operators of their own: to autograd, torch.compile and autocast each is one node, not a loop over strips.
 OPERANDS = "Tensor q, Tensor k, Tensor v, Tensor? absent, bool include_self"
@@ -35,21 +35,15 @@ def strips(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: boo
     ``q, k (B, H, N, Y)``; ``tokens (B, N)`` as in :class:`Context`. Two derivatives of the energy, hence one of the
     force; a further one raises RuntimeError. Source: Rabe and Staats 2021 for the idea; the backward pass is our own.
     """
-    batch, heads, n, _ = q.shape
-    if tokens is None and n == 1:
-        tokens = torch.ones(batch, 1, dtype=torch.bool, device=q.device)  # without itself it sees nobody
-    flat_q, flat_k = q.flatten(0, 1).contiguous(), k.flatten(0, 1).contiguous()
-    if tokens is None:
-        lse, mix, pull = torch.ops.attractor.align(flat_q, flat_k, flat_q, None, include_self, energy)
-    else:
-        tokens = tokens.expand(batch, n)
-        others = tokens.sum(dim=-1, keepdim=True) > (0 if include_self else 1)
-        live = (tokens & others).repeat_interleave(heads, dim=0)  # (B H, N): rows that see somebody
-        absent = ~tokens.repeat_interleave(heads, dim=0)
-        seen = flat_q * live.unsqueeze(-1)
-        lse, mix, pull = torch.ops.attractor.align(flat_q, flat_k, seen, absent, include_self, energy)
-        lse, mix = lse * live, mix * live.unsqueeze(-1)
-    return lse.unflatten(0, (batch, heads)), mix.unflatten(0, (batch, heads)), pull.unflatten(0, (batch, heads))
+    heads = q.shape[1]
+
+    def aligned(v: Tensor, absent: Tensor | None) -> Parts:
+        flat = (t.flatten(0, 1).contiguous() for t in (q, k, v))
+        keys = None if absent is None else absent.repeat_interleave(heads, dim=0)
+        lse, mix, pull = torch.ops.attractor.align(*flat, keys, include_self, energy)
+        return lse.unflatten(0, (-1, heads)), mix.unflatten(0, (-1, heads)), pull.unflatten(0, (-1, heads))
+
+    return around_padding(aligned, q, tokens, include_self)
 
 
 def _align(q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool, energy: bool = True) -> Parts:
@@ -139,7 +133,8 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
     return *torch.ops.attractor.align_gradient(q, k, v, absent, ctx.include_self, lse, mix, *upstream), None, None, None
 
 
-def _no_further(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+def no_further(ctx: Any, *_: Tensor | None) -> NoReturn:
+    """In the place of the derivative of a gradient."""
     raise RuntimeError("attention beyond attractor.energy.ops.alignment.SMALL scores has two derivatives of its energy")
 
 
@@ -154,7 +149,7 @@ def _(q: Tensor, *others: Any) -> Parts:
 
 
 torch.library.register_autograd("attractor::align", _backward, setup_context=_remember)
-torch.library.register_autograd("attractor::align_gradient", _no_further)
+torch.library.register_autograd("attractor::align_gradient", no_further)
 
 
 def _strips(q: Tensor) -> Iterator[Strip]:

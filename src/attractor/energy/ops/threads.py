@@ -1,4 +1,4 @@
-"""Compiled loops over the rows of a graph, on the threads that torch computes on."""
+"""Compiled loops over the rows of a graph, or over other pieces of work, on the threads that torch computes on."""
 
 from __future__ import annotations
 
@@ -41,14 +41,34 @@ def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor, cel
     ``cells`` says how many numbers each of these takes, which decides whether one thread is enough.
     """
     arrays = [array(t) for t in (indptr, *tensors)]
-    nodes, threads = len(indptr) - 1, torch.get_num_threads()
+    nodes = len(indptr) - 1
     size = nodes + int(indptr[-1])
-    if threads == 1 or size * cells < (SMALL if _team else SMALL_FOR_OWN):
-        return kernel(*arrays, 0, nodes)
-    shares = [size * part // (PARTS * threads) for part in range(PARTS * threads + 1)]
-    bounds = [bisect_left(range(nodes), share, key=lambda v: v + int(arrays[0][v])) for share in shares]
+    parts = _parts(size * cells)
+    shares = [size * part // parts for part in range(1, parts)]
+    cuts = [bisect_left(range(nodes), share, key=lambda v: v + int(arrays[0][v])) for share in shares]
+    _share_out(kernel, arrays, [0, *cuts, nodes])
+
+
+def over_parts(kernel: Callable[..., None], count: int, *operands: Any, cells: int) -> None:
+    """Call ``kernel(*operands, first, last)`` for ranges of ``count`` pieces of work, of ``cells`` numbers each."""
+    parts = min(count, _parts(count * cells))
+    cuts = [count * part // parts for part in range(1, parts)]
+    _share_out(kernel, [array(o) if isinstance(o, Tensor) else o for o in operands], [0, *cuts, count])
+
+
+def _parts(numbers: int) -> int:
+    """How many ranges work on so many numbers is cut into."""
+    threads = torch.get_num_threads()
+    small = numbers < (SMALL if _team else SMALL_FOR_OWN)
+    return 1 if threads == 1 or small else PARTS * threads
+
+
+def _share_out(kernel: Callable[..., None], arrays: list[Any], bounds: list[int]) -> None:
     ranges = pairwise(bounds)  # every thread takes the next one
-    on_threads(lambda: _drain(kernel, arrays, ranges), threads)
+    if len(bounds) == 2:
+        _drain(kernel, arrays, ranges)
+    else:
+        on_threads(lambda: _drain(kernel, arrays, ranges), torch.get_num_threads())
 
 
 def on_threads(work: Work, threads: int) -> None:

@@ -1,0 +1,246 @@
+"""Alignment of so few tokens that all of one head stays in the cache of a core: one compiled pass a head, in float32.
+
+Queries and keys are read where the linear maps left them, and results are written where the next ones want them. The
+matrix products are those of six rows and sixteen columns at a time, all of whose sums stay in registers; small as the
+matrices are, no library's batched product comes near.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attractor.energy.ops.eager import is_eager
+from attractor.energy.ops.lanes import LANES, exp, fma, highest, load, maximum, splat, store, total
+from attractor.energy.ops.padding import Parts, around_padding
+from attractor.energy.ops.strips import no_further
+from attractor.energy.ops.threads import compiled, over_parts
+
+ROWS = 6  # of a product at once: with two registers each, as many as AVX2 has room for
+SCORES = 2**18  # of one head, 1 MB: what a core's cache holds
+NEVER = np.float32(-1e30)  # the score of an excluded pair; finite, so that a row without a single key stays so
+
+
+def takes(q: Tensor) -> bool:
+    """Whether ``q (B, H, N, Y)`` is for this file."""
+    return (
+        is_eager(q)
+        and q.device.type == "cpu"
+        and q.dtype == torch.float32
+        and q.shape[-1] % LANES == 0
+        and 0 < q.shape[-2] ** 2 <= SCORES
+    )
+
+
+def resident(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: bool = True) -> Parts:
+    """``lse``, ``P K`` and ``P^T Q`` as of :func:`attractor.energy.ops.strips.strips`, by as many derivatives."""
+    return around_padding(lambda v, absent: _Align.apply(q, k, v, absent, include_self), q, tokens, include_self)
+
+
+class _Align(torch.autograd.Function):
+    """``lse (B, H, N)``, ``P k`` and ``P^T v``; ``q, k, v (B, H, N, Y)``, ``absent (B, N)`` keys."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
+        never, pieces = _never(q, absent), [_in_pieces(t) for t in (q, k, v)]
+        parts = q.new_empty(q.shape[:3]), torch.empty_like(pieces[0]), torch.empty_like(pieces[0])
+        _over_heads(_align, never, *pieces, *parts, include_self)
+        ctx.save_for_backward(q, k, v, absent, parts[1])
+        ctx.include_self = include_self
+        ctx.set_materialize_grads(False)
+        return parts
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The gradient of ``lse`` alone is an alignment again, hence differentiable; any other is so only once."""
+        (q, k, v, absent, mix), (dlse, dmix, dpull) = ctx.saved_tensors, grads
+        if dmix is None and dpull is None and dlse is not None:
+            row = dlse.unsqueeze(-1)
+            return row * mix, _Align.apply(q, k, row * q, absent, ctx.include_self)[2], None, None, None
+        dlse = q.new_zeros(q.shape[:3]) if dlse is None else dlse
+        dmix, dpull = (torch.zeros_like(q) if d is None else d for d in (dmix, dpull))
+        return *_Gradient.apply(q, k, v, absent, ctx.include_self, dlse, dmix, dpull), None, None
+
+
+class _Gradient(torch.autograd.Function):
+    """``dq``, ``dk`` and ``dv``, by the equations of :func:`attractor.energy.ops.strips._gradient`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool, *upstream: Tensor
+    ) -> Parts:
+        never, dlse = _never(q, absent), upstream[0].contiguous()
+        q, k, v, dmix, dpull = (_in_pieces(t) for t in (q, k, v, *upstream[1:]))
+        parts = torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)
+        _over_heads(_gradient, never, q, k, v, dlse, dmix, dpull, *parts, include_self)
+        return parts
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> NoReturn:
+        """There is none."""
+        no_further(ctx)
+
+
+def _over_heads(kernel: Any, never: Tensor, q: Tensor, *others: Any) -> None:
+    """Call a kernel with these for ranges of the heads of all samples."""
+    batch, heads, n, _ = q.shape
+    over_parts(kernel, batch * heads, never, q, *others, cells=n * n)
+
+
+def _in_pieces(t: Tensor) -> Tensor:
+    """With every token's numbers in one piece, wherever the tokens lie."""
+    return t if t.stride(-1) == 1 else t.contiguous()
+
+
+def _never(q: Tensor, absent: Tensor | None) -> Tensor:
+    """What is added to the scores of every key, ``(B, N)``."""
+    never = q.new_zeros(q.shape[0], q.shape[2])
+    return never if absent is None else never.masked_fill_(absent, float(NEVER))
+
+
+@compiled
+def _align(never, q, k, v, lse, mix, pull, include_self, first, last):
+    heads, n, width = q.shape[1:]
+    rows, columns = _room(n)
+    queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
+    across, p, bias = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _bias(columns)
+    for head in range(first, last):
+        b, h = head // heads, head % heads
+        _copy(q[b, h], queries)
+        _copy(k[b, h], keys)
+        _copy(v[b, h], values)
+        _transpose(keys, across, n)
+        _product(queries, across, p, width, False)
+        bias[:n] = never[b]
+        _softmax(bias, p, lse[b, h], include_self)
+        _product(p, keys, out, n, False)
+        _copy(out, mix[b, h])
+        _product(p.T, values, out, n, False)
+        _copy(out, pull[b, h])
+
+
+@compiled
+def _gradient(never, q, k, v, dlse, dmix, dpull, dq, dk, dv, include_self, first, last):
+    heads, n, width = q.shape[1:]
+    rows, columns = _room(n)
+    queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
+    mixed, pulled, lse = _tokens(rows, width), _tokens(rows, width), np.empty(n, np.float32)
+    across, p, bias = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _bias(columns)
+    dp = np.zeros((rows, columns), np.float32)
+    for head in range(first, last):
+        b, h = head // heads, head % heads
+        _copy(q[b, h], queries)
+        _copy(k[b, h], keys)
+        _copy(v[b, h], values)
+        _copy(dmix[b, h], mixed)
+        _copy(dpull[b, h], pulled)
+        _transpose(keys, across, n)
+        _product(queries, across, p, width, False)
+        bias[:n] = never[b]
+        _softmax(bias, p, lse, include_self)
+        _product(p, pulled, out, n, False)
+        _copy(out, dv[b, h])
+        _product(mixed, across, dp, width, False)
+        _transpose(pulled, across, n)
+        _product(values, across, dp, width, True)
+        _through_softmax(p, dp, dlse[b, h])
+        _product(dp, keys, out, n, False)
+        _copy(out, dq[b, h])
+        _product(p.T, mixed, out, n, False)
+        _product(dp.T, queries, out, n, True)
+        _copy(out, dk[b, h])
+
+
+@compiled
+def _room(n):
+    """Rows and columns of arrays for n tokens: as many as products take at once, of rows and of their transpose."""
+    rows = (n + ROWS - 1) // ROWS * ROWS
+    return rows, (rows + LANES - 1) // LANES * LANES
+
+
+@compiled
+def _tokens(rows, width):
+    return np.zeros((rows, width), np.float32)
+
+
+@compiled
+def _bias(columns):
+    return np.full(columns, NEVER, np.float32)
+
+
+@compiled
+def _copy(source, target):
+    for i in range(min(source.shape[0], target.shape[0])):
+        for y in range(0, source.shape[1], LANES):
+            store(target, (i, y), load(source, (i, y)))
+
+
+@compiled
+def _transpose(source, target, n):
+    for y in range(source.shape[1]):
+        for i in range(n):
+            target[y, i] = source[i, y]
+
+
+@compiled
+def _product(a, b, out, inner, more):
+    """``out = a b``, or ``out += a b``, over the first ``inner`` columns of ``a``; all of ``out``."""
+    nothing = splat(np.float32(0))
+    for i in range(0, out.shape[0], ROWS):
+        for y in range(0, out.shape[1], LANES):
+            t0, t1, t2, t3, t4, t5 = nothing, nothing, nothing, nothing, nothing, nothing
+            if more:
+                t0, t1, t2 = load(out, (i, y)), load(out, (i + 1, y)), load(out, (i + 2, y))
+                t3, t4, t5 = load(out, (i + 3, y)), load(out, (i + 4, y)), load(out, (i + 5, y))
+            for j in range(inner):
+                row = load(b, (j, y))
+                t0 = fma(splat(a[i, j]), row, t0)
+                t1 = fma(splat(a[i + 1, j]), row, t1)
+                t2 = fma(splat(a[i + 2, j]), row, t2)
+                t3 = fma(splat(a[i + 3, j]), row, t3)
+                t4 = fma(splat(a[i + 4, j]), row, t4)
+                t5 = fma(splat(a[i + 5, j]), row, t5)
+            store(out, (i, y), t0)
+            store(out, (i + 1, y), t1)
+            store(out, (i + 2, y), t2)
+            store(out, (i + 3, y), t3)
+            store(out, (i + 4, y), t4)
+            store(out, (i + 5, y), t5)
+
+
+@compiled
+def _softmax(bias, p, lse, include_self):
+    """Scores to probabilities, a row for every number of ``lse``; columns that ``bias`` excludes become 0."""
+    for i in range(len(lse)):
+        if not include_self:
+            p[i, i] = NEVER
+        top, terms = splat(NEVER), splat(np.float32(0))
+        for j in range(0, p.shape[1], LANES):
+            score = load(p, (i, j)) + load(bias, (j,))
+            top = maximum(top, score)
+            store(p, (i, j), score)
+        most = highest(top)
+        for j in range(0, p.shape[1], LANES):
+            term = exp(load(p, (i, j)) - splat(most))
+            terms = terms + term
+            store(p, (i, j), term)
+        whole = total(terms)
+        for j in range(0, p.shape[1], LANES):
+            store(p, (i, j), load(p, (i, j)) * splat(np.float32(1) / whole))
+        lse[i] = most + np.float32(math.log(whole))
+
+
+@compiled
+def _through_softmax(p, dp, dlse):
+    """``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
+    for i in range(len(dlse)):
+        r = splat(np.float32(0))
+        for j in range(0, p.shape[1], LANES):
+            r = fma(load(p, (i, j)), load(dp, (i, j)), r)
+        rest = splat(dlse[i] - total(r))
+        for j in range(0, p.shape[1], LANES):
+            store(dp, (i, j), load(p, (i, j)) * (load(dp, (i, j)) + rest))
