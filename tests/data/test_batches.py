@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from attractor.data.batches import load_batches
+from attractor.data.batches import load_batches, view_batches
 from attractor.data.images import UnreadableImage, resize
 from attractor.data.sources import ImageSource, as_source
+from attractor.data.views import Viewing
 
 RNG = np.random.default_rng(2)
 
@@ -107,3 +108,12 @@ def test_resize_keeps_a_flat_image_flat(height, width, h, w, channels):
 def test_resize_is_antialiased():
     checker = np.uint8(255 * (np.indices((64, 64)).sum(0) % 2))[..., None]
     assert np.abs(resize(checker, (8, 8)).astype(int) - 127).max() < 12
+
+
+def test_tiles_are_followed_by_the_whole_image_made_small():
+    pixels = RNG.integers(256, size=(24, 16, 1), dtype=np.uint8)
+    [(canvases, views)] = view_batches(as_source(pixels[None], 1), Viewing((16, 16), tiles=True), [])
+    [canvas] = canvases
+    assert canvas.origins == [(0, 0), (8, 0)] and canvas.views == len(views) == 3
+    assert np.array_equal(views[1, 0], pixels[8:, :, 0])
+    assert np.array_equal(views[2, 0], resize(pixels, (16, 16))[..., 0])

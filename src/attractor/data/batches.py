@@ -39,8 +39,10 @@ def view_batches(
         except UnreadableImage as error:
             return error
         origins = viewing.origins(*pixels.shape[:2])
-        tiles = np.stack([pixels[top : top + h, left : left + w] for top, left in origins])
-        return Canvas(i, image_size, pixels.shape[:2], origins), tiles
+        views = [pixels[top : top + h, left : left + w] for top, left in origins]
+        if viewing.tiles:
+            views.append(resize(pixels, viewing.size))
+        return Canvas(i, image_size, pixels.shape[:2], origins, overview=viewing.tiles), np.stack(views)
 
     canvases: list[Canvas] = []
     views: list[np.ndarray] = []

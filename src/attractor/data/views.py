@@ -1,4 +1,4 @@
-"""What the network sees of an image: all of it made small, or overlapping tiles at full resolution."""
+"""What the network sees of an image: all of it made small, and, when asked to, overlapping tiles at full resolution."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Viewing:
     """How images become views of ``size = (h, w)`` pixels.
 
     ``tiles=False``: one view, the whole image resized, its aspect ratio not kept. ``tiles=True``: views cut every
-    half ``size`` in both directions, the last ones flush with the border; an image whose longer side exceeds
-    ``resolution`` is reduced to it first, one smaller than a tile is enlarged to it.
+    half ``size`` in both directions, the last ones flush with the border, and last the whole image resized; an image
+    whose longer side exceeds ``resolution`` is reduced to it first, one smaller than a tile is enlarged to it.
     """
 
     size: tuple[int, int]
@@ -45,16 +45,25 @@ def _starts(length: int, tile: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Canvas:
-    """One image as it was looked at: its number in the source, its own size, the size looked at, where views lie."""
+    """One image as it was looked at: its number in the source, its own size, the size looked at, where views lie.
+
+    With ``overview`` a view of the whole image follows those.
+    """
 
     index: int
     image_size: tuple[int, int]
     size: tuple[int, int]
     origins: list[tuple[int, int]]
+    overview: bool = False
+
+    @property
+    def views(self) -> int:
+        """How many there are."""
+        return len(self.origins) + self.overview
 
 
 def stitch(maps: Tensor, canvas: Canvas, size: tuple[int, int]) -> Tensor:
-    """One map per view, ``(V, rows, columns)``, as one map of the image as looked at, ``(H, W)``.
+    """One map per view but the overview, ``(V, rows, columns)``, as one map of the image as looked at, ``(H, W)``.
 
     Maps are enlarged to the view's pixels and averaged where views overlap, less towards their borders, where a
     patch has fewer neighbours to be judged by.

@@ -167,6 +167,8 @@ METHODS = {
     "damage": DamageMethod,
 }
 COMBINED = ("mahalanobis", "knn", "levels", "places")  # what the score "combined" is the geometric mean of
+COMBINED_TILES = ("knn", "levels")  # and of tiles: what is there, and how the whole image is made
+OVERVIEW = ("levels",)  # read off the whole image where there are tiles too
 NEEDS = {
     "free_energy": "a model with attention 'gloeba'",
     "damage": "tuning='damage'",

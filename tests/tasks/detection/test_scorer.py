@@ -15,8 +15,8 @@ CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, h
 
 def looked_at(sizes: list[tuple[int, int]], seed: int) -> tuple[list[Canvas], Tensor]:
     viewing = Viewing((16, 16), tiles=True)
-    canvases = [Canvas(i, size, size, viewing.origins(*size)) for i, size in enumerate(sizes)]
-    count = sum(len(canvas.origins) for canvas in canvases)
+    canvases = [Canvas(i, size, size, viewing.origins(*size), overview=True) for i, size in enumerate(sizes)]
+    count = sum(canvas.views for canvas in canvases)
     generator = torch.Generator().manual_seed(seed)
     return canvases, torch.randint(256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
 
@@ -26,7 +26,7 @@ def scorer() -> ImageScorer:
     torch.manual_seed(0)
     scorer = ImageScorer(Selyne(CONFIG).eval(), Viewing((16, 16), tiles=True), damage=True).eval()
     for seed in range(3):
-        scorer.update(looked_at([(32, 32)], seed)[1])
+        scorer.update(*looked_at([(32, 32), (16, 40)], seed))
     scorer.finish()
     return scorer
 
@@ -42,18 +42,48 @@ def test_local_methods_give_a_smooth_heat_map_of_every_canvas(scorer: ImageScore
 
 def test_local_methods_score_by_the_worst_place(scorer: ImageScorer) -> None:
     canvases, views = looked_at([(16, 16), (32, 40)], 9)
-    scores, first = scorer(canvases, views)[0], len(canvases[0].origins)
+    scores, first = scorer(canvases, views)[0], canvases[0].views
     maps = scorer.methods["patches"](scorer.features(views))
-    worst = [scorer.stitched(maps[:first], canvases[0]).max(), scorer.stitched(maps[first:], canvases[1]).max()]
+    tiles = maps[: first - 1], maps[first:-1]  # without the overviews
+    worst = [scorer.stitched(m, canvas).max() for m, canvas in zip(tiles, canvases, strict=True)]
     assert torch.equal(scores["patches"], torch.stack(worst))
 
 
 def test_global_methods_take_the_worst_view(scorer: ImageScorer) -> None:
     canvases, views = looked_at([(16, 24), (32, 16)], 9)
-    each = [scorer([Canvas(0, (16, 16), (16, 16), [(0, 0)])], view[None])[0]["knn"] for view in views]
-    a, b = (len(canvas.origins) for canvas in canvases)
-    worst = torch.stack([torch.cat(each[:a]).max(), torch.cat(each[a : a + b]).max()])
+    each = scorer.methods["knn"](scorer.features(views))
+    first = canvases[0].views
+    worst = torch.stack([each[: first - 1].max(), each[first:-1].max()])
     torch.testing.assert_close(scorer(canvases, views)[0]["knn"], worst, rtol=1e-3, atol=1e-6)
+
+
+def test_levels_are_of_the_whole_image(scorer: ImageScorer) -> None:
+    canvases, views = looked_at([(16, 24), (32, 16)], 9)
+    overviews = views[[canvases[0].views - 1, -1]]
+    expected = scorer.methods["levels"](scorer.features(overviews))
+    torch.testing.assert_close(scorer(canvases, views)[0]["levels"], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_levels_are_fitted_on_whole_images_and_neighbours_on_tiles(scorer: ImageScorer) -> None:
+    alone = ImageScorer(scorer.model, Viewing((16, 16))).eval()
+    tiles = ImageScorer(scorer.model, Viewing((16, 16))).eval()
+    for seed in range(3):
+        canvases, views = looked_at([(32, 32), (16, 40)], seed)
+        last = [canvases[0].views - 1, canvases[0].views + canvases[1].views - 1]
+        rest = [i for i in range(len(views)) if i not in last]
+        for fitted, at in ((alone, last), (tiles, rest)):
+            fitted.update([Canvas(0, (16, 16), (16, 16), [(0, 0)]) for _ in at], views[at])
+    alone.finish()
+    tiles.finish()
+    views = looked_at([(16, 16)], 9)[1]
+    features = scorer.features(views)
+    for name, other in (("levels", alone), ("knn", tiles)):
+        torch.testing.assert_close(scorer.methods[name](features), other.methods[name](features), rtol=1e-3, atol=1e-6)
+
+
+def test_combined_with_tiles_is_of_neighbours_and_levels(scorer: ImageScorer) -> None:
+    scores, _ = scorer(*looked_at([(16, 24), (32, 16)], 9))
+    torch.testing.assert_close(scores["combined"], (scores["knn"] * scores["levels"]).sqrt())
 
 
 def test_a_map_is_highest_where_its_patches_score_highest(scorer: ImageScorer) -> None:

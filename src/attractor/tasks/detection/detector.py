@@ -71,7 +71,7 @@ class AnomalyDetector(BaseEstimator):
     :class:`~attractor.models.Selyne`; with ``pretrained=False`` a named model starts from random weights.
     ``method``: the score that decides, ``"combined"`` or one of :data:`attractor.scoring.methods.METHODS`; the others
     are kept beside it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
-    instead of the whole image made small. ``mirrored``: fit the scores on every normal image mirrored left to right
+    as well as at the whole image made small. ``mirrored``: fit the scores on every normal image mirrored left to right
     too, where a mirrored one is as normal.
     ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or to find simulated
     ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
@@ -132,10 +132,10 @@ class AnomalyDetector(BaseEstimator):
         fitting, held_out = self._split(source)
         if self.tuning != "none":
             self._fine_tune(scorer, fitting, checkpoint, resume)
-        for _, views in self._views(fitting, viewing, "fitting", self.unreadable_):
-            scorer.update(views)
+        for canvases, views in self._views(fitting, viewing, "fitting", self.unreadable_):
+            scorer.update(canvases, views)
             if self.mirrored:
-                scorer.update(views.flip(-1))
+                scorer.update(canvases, views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
         if readable < SMALLEST // 2:
             raise InputError(f"{readable} readable images to fit on in {_place(source)}; {self.unreadable_[0]}")
@@ -166,8 +166,8 @@ class AnomalyDetector(BaseEstimator):
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def _background(self, config: SelyneConfig) -> Background | None:
-        """What came with the encoder, as long as that is left as it is."""
-        if isinstance(self.model, Selyne) or not self.pretrained or self.tuning != "none":
+        """What came with the encoder, as long as that is left as it is; it is of whole images."""
+        if isinstance(self.model, Selyne) or not self.pretrained or self.tuning != "none" or self.tiles:
             return None
         return load_background(model_folder(str(self.model)), config)
 

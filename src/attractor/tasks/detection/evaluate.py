@@ -120,7 +120,7 @@ def look(detector: AnomalyDetector, source: Any, index: int, method: str) -> tup
     (canvases, views), *_ = view_batches(source.subset([index]), scorer.viewing, [])
     heat = shown(scorer(canvases, views)[1], method)[0]
     features = scorer.features(views)
-    painted = scorer.model.denormalize(features.reconstruction).cpu()
+    painted = scorer.model.denormalize(features.reconstruction[: len(canvases[0].origins)]).cpu()
     channels = [stitch(painted[:, c], canvases[0], scorer.viewing.size) for c in range(painted.shape[1])]
     reconstruction = (torch.stack(channels, dim=-1) * 255).round().byte().numpy()
     original = source.read(index)

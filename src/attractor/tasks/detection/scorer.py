@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from attractor.models import Selyne
 from attractor.models.features import Features, extract
 from attractor.models.precision import autocast
 from attractor.scoring.background import Background
-from attractor.scoring.methods import COMBINED, Method, geometric_mean, methods_for
+from attractor.scoring.methods import COMBINED, COMBINED_TILES, OVERVIEW, Method, geometric_mean, methods_for
 
 T = TypeVar("T")
 SMOOTHING = 4.0  # pixels: standard deviation of the Gaussian that smooths a heat map
@@ -23,7 +23,8 @@ class ImageScorer(nn.Module):
     """A model, the scores fitted on its features, and how images become views.
 
     Methods that give a number a view score an image by the worst of its views, local ones, that give a number a
-    patch, by the worst place of the map they are stitched to; smoothed for the eye, that map is the heat map.
+    patch, by the worst place of the map they are stitched to; smoothed for the eye, that map is the heat map. Where
+    there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the whole image made small instead.
     ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
     Everything a saved detector scores with is in this module's state dict.
     """
@@ -45,44 +46,52 @@ class ImageScorer(nn.Module):
         with torch.inference_mode(), autocast(images.device):
             return extract(self.model, images)
 
-    def update(self, views: Tensor) -> None:
+    def update(self, canvases: list[Canvas], views: Tensor) -> None:
         """Fit every method on uint8 views of normal images."""
-        features = self.features(views)
-        for method in self._each():
-            method.update(features)
+        for name, (features, _) in self._sights(canvases, self.features(views)).items():
+            self._method(name).update(features)
 
     def finish(self) -> None:
         """End the fit."""
-        for method in self._each():
-            method.finish()
+        for name in self.methods:
+            self._method(name).finish()
 
-    def _each(self) -> list[Method]:
-        return list(self.methods.values())  # type: ignore[arg-type]
+    def _method(self, name: str) -> Method:
+        return cast(Method, self.methods[name])
+
+    def _sights(self, canvases: list[Canvas], features: Features) -> dict[str, tuple[Features, list[int]]]:
+        """By method the features of the views it reads, and how many there are of every image."""
+        counts = [canvas.views for canvas in canvases]
+        if not self.viewing.tiles:
+            return dict.fromkeys(self.methods, (features, counts))
+        last = torch.zeros(sum(counts), dtype=torch.bool).index_fill(0, torch.tensor(counts).cumsum(0) - 1, True)
+        overviews, tiles = (Features(*(values[at] for values in features)) for at in (last, ~last))
+        ones, rest = [1] * len(counts), [count - 1 for count in counts]
+        return {name: (overviews, ones) if name in OVERVIEW else (tiles, rest) for name in self.methods}
 
     @torch.inference_mode()
     def forward(
         self, canvases: list[Canvas], views: Tensor, heats: bool = True
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
-        features = self.features(views)
-        counts = [len(canvas.origins) for canvas in canvases]
-        views_scored = {name: method(features).cpu() for name, method in self.methods.items()}
-        views_scored["combined"] = self.combined(features, views_scored)
-        scores, maps = {}, {}
-        for name, scored in views_scored.items():
+        everything = self.features(views)
+        scores, maps, worst = {}, {}, {}
+        for name, (features, counts) in self._sights(canvases, everything).items():
+            scored = self._method(name)(features).cpu()
             values = scored.split(counts)
+            worst[name] = torch.stack([v.max() for v in values])
             if scored.ndim == 2:
                 values = [self.stitched(v, canvas) for v, canvas in zip(values, canvases, strict=True)]
                 if heats:
                     maps[name] = [smooth(v.float(), SMOOTHING) for v in values]
             scores[name] = torch.stack([v.max() for v in values])
+        scores["combined"] = self.combined(worst, self.background(everything) if self.background else {})
         return scores, maps
 
-    def combined(self, features: Features, scored: dict[str, Tensor]) -> Tensor:
-        """Geometric mean ``(V,)`` of the methods of that kind, relative to the background where there is one."""
-        ground = self.background(features) if self.background else {}
-        parts = [scored[name] / ground.get(name, torch.ones(())).cpu() for name in COMBINED if name in scored]
-        return geometric_mean([part.amax(dim=1) if part.ndim == 2 else part for part in parts])
+    def combined(self, scores: dict[str, Tensor], ground: dict[str, Tensor]) -> Tensor:
+        """Geometric mean ``(images,)`` of the methods of that kind, relative to the background where there is one."""
+        names = COMBINED_TILES if self.viewing.tiles else [name for name in COMBINED if name in scores]
+        return geometric_mean([scores[name] / ground.get(name, torch.ones(())).cpu() for name in names])
 
     def stitched(self, maps: Tensor, canvas: Canvas) -> Tensor:
         """Map ``(H, W)`` of an image as looked at, from the patch scores ``(V, N)`` of its views."""
