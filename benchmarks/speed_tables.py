@@ -24,17 +24,24 @@ TASKS = {
 
 def tables(results: Path) -> list[str]:
     """Every table there is a file for."""
-    reports = [read_json(file) for name in CASES if (file := results / f"bench-{name}.json").exists()]
+    measured = {
+        "with AVX-512 and bfloat16 products": ("", results),
+        "with AVX2 alone": ("avx2/", results / "avx2"),
+    }
     others = {"bench-growth": growth, "precision": precision}
     made = [table(read_json(file)) for name, table in others.items() if (file := results / f"{name}.json").exists()]
-    return [speed(reports), *made]
+    return [*(speed(_reports(folder), words, path) for words, (path, folder) in measured.items()), *made]
 
 
-def speed(reports: list[dict[str, Any]]) -> str:
-    """A row a pass and side."""
+def _reports(results: Path) -> list[dict[str, Any]]:
+    return [read_json(file) for name in CASES if (file := results / f"bench-{name}.json").exists()]
+
+
+def speed(reports: list[dict[str, Any]], processor: str, path: str) -> str:
+    """A row a pass and side, and the picture that lies in ``path`` beside the others."""
     threads = reports[0]["hardware"]["threads"]
     lines = [
-        f"**Speed.** Ours and the published codes in turns, {threads} CPU threads, inputs of the same sizes; of the "
+        f"**Speed {processor}.** Ours and the published codes in turns, {threads} CPU threads, sizes the same; of the "
         "ratios, taken within a turn, the median and the range. The floor is the time of the matrix products alone, at "
         "the rate that large ones reach in the same run. Made by `attractor bench`.",
         "",
@@ -51,7 +58,8 @@ def speed(reports: list[dict[str, Any]]) -> str:
                 floor = f"{100 * row['of_floor']:.0f} %" if side in OURS else ""
                 rows.append((what, words, f"{row['ms']:,.0f}", faster, floor, f"{row['peak_mb']:,.0f}"))
     columns = ("", "", "ms", "times as fast as the fastest published code", "of the floor", "peak memory, MB")
-    return "\n".join([*lines, *table(columns, rows), "", "![How many times faster](../results/bench.png)"])
+    picture = f"![How many times faster, {processor}](../results/{path}bench.png)"
+    return "\n".join([*lines, *table(columns, rows), "", picture])
 
 
 def growth(report: dict[str, Any]) -> str:
