@@ -22,6 +22,7 @@ def tables(results: Path) -> list[str]:
         *(one_set(read_json(results / f"{name}.json")) for name in SETS),
         parts(results),
         copies(results),
+        exposures(results),
     ]
 
 
@@ -79,6 +80,21 @@ def copies(results: Path) -> str:
         for name, row in found["rows"].items()
     ]
     return "\n".join([caption, "", *table(("images", "how many", "as they are", "or mirrored"), rows)])
+
+
+def exposures(results: Path) -> str:
+    """How many magnetic tiles to test were seen in another exposure."""
+    rows = read_json(results / "exposures.json")["rows"]
+    caption = (
+        "**Magnetic tiles seen before.** Of the images to test how many are of a tile of which another exposure is "
+        "among those to train on (`benchmarks/exposures.py`): a detector that knows a tile again has found it normal."
+    )
+    cells = [(name, f"{row['images']:,}", f"{row['seen']:,}") for name, row in sorted(rows.items(), key=_good_first)]
+    return "\n".join([caption, "", *table(("images", "how many", "of a tile seen before"), cells)])
+
+
+def _good_first(row: tuple[str, dict[str, int]]) -> tuple[bool, str]:
+    return row[0] != "good", row[0]
 
 
 def _seeds(value: dict[str, Any]) -> str:
