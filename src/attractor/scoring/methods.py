@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.errors import InputError
 from attractor.models import SelyneConfig
+from attractor.models.damage_net import STRIDE, DamageNet, judged
 from attractor.models.features import Features, width
 from attractor.scoring.gaussian import LatentGaussian
 from attractor.scoring.neighbours import NearestNeighbours
@@ -22,7 +24,14 @@ IMAGES = 3_000  # images whose patches are kept place by place
 
 
 class Method(nn.Module):
-    """One way to score views; fitted by ``update`` and ``finish``, memory independent of the number of images."""
+    """One way to score views; fitted by ``update`` and ``finish``, memory independent of the number of images.
+
+    ``grid``: rows and columns of the places that a local method scores; ``by_map``: an image is scored by the map that
+    the places of all its views make, not by its worst view.
+    """
+
+    grid: tuple[int, int]
+    by_map = True
 
     def update(self, features: Features) -> None:
         """Take in the features of normal views."""
@@ -31,8 +40,12 @@ class Method(nn.Module):
         """End the fit."""
 
     def forward(self, features: Features) -> Tensor:
-        """Score of every view ``(V,)``, or of every patch of it ``(V, N)``; higher is more anomalous."""
+        """Score of every view ``(V,)``, or of every place of it ``(V, N)``; higher is more anomalous."""
         raise NotImplementedError
+
+    def of_views(self, scored: Tensor) -> Tensor:
+        """The score of every view, ``(V,)``, from what :meth:`forward` gave: that of its worst place."""
+        return scored if scored.ndim == 1 else scored.amax(dim=1)
 
 
 class GaussianMethod(Method):
@@ -44,6 +57,7 @@ class GaussianMethod(Method):
     def __init__(self, field: str, config: SelyneConfig):
         super().__init__()
         self.field, self.gaussian = field, LatentGaussian(width(field, config))
+        self.grid = config.grids[config.finest]
 
     def update(self, features: Features) -> None:
         """Take in the features of normal views."""
@@ -117,6 +131,7 @@ class PlacesMethod(Method):
     def __init__(self, config: SelyneConfig):
         super().__init__()
         self.neighbours = PlaceNeighbours(width("patches", config))
+        self.grid = config.grids[config.finest]
         self.sample = Reservoir(IMAGES)
 
     def update(self, features: Features) -> None:
@@ -133,19 +148,27 @@ class PlacesMethod(Method):
 
 
 class DamageMethod(Method):
-    """How sure a small network on the patch tokens is that a patch is damaged, as a logit.
+    """How sure a small convolution net on the pixels is that a place is damaged, as a logit ``s``.
 
-    ``head`` is trained together with the encoder on simulated damage; nothing is fitted after.
+    A view scores ``-log P(whole) = log(1 + e^s)`` at its most damaged places. The net is trained on simulated damage;
+    nothing is fitted after.
     """
+
+    by_map = False
 
     def __init__(self, config: SelyneConfig):
         super().__init__()
-        tokens = width("patches", config)
-        self.head = nn.Sequential(nn.Linear(tokens, config.dim), nn.GELU(), nn.Linear(config.dim, 1), nn.Flatten(1))
+        self.net = DamageNet(config.channels)
+        h, w = config.image_size
+        self.grid = (-(-h // STRIDE), -(-w // STRIDE))
 
     def forward(self, features: Features) -> Tensor:
         """``(V, N)``."""
-        return self.head(features.patches).double()
+        return self.net(self.net.denormalize(features.images)).flatten(1).double()
+
+    def of_views(self, scored: Tensor) -> Tensor:
+        """``(V, N) -> (V,)``."""
+        return F.softplus(judged(scored.unflatten(1, self.grid)))
 
 
 class ReconstructionMethod(Method):
@@ -167,7 +190,7 @@ METHODS = {
     "damage": DamageMethod,
 }
 COMBINED = ("mahalanobis", "knn", "levels", "places")  # what the score "combined" is the geometric mean of
-COMBINED_TILES = ("knn", "levels")  # and of tiles: what is there, and how the whole image is made
+COMBINED_TILES = ("knn", "levels", "damage")  # and of tiles: what is there, and how the whole image is made
 OVERVIEW = ("levels",)  # read off the whole image where there are tiles too
 NEEDS = {
     "free_energy": "a model with attention 'gloeba'",

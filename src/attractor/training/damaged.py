@@ -1,56 +1,61 @@
-"""Training on simulated damage: find, patch by patch, what was put into normal images."""
+"""Training on simulated damage: find, place by place, what was put into normal images."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from attractor.models import Selyne
-from attractor.models.features import patch_tokens
+from attractor.errors import InputError
+from attractor.models.damage_net import STRIDE, DamageNet, judged
 from attractor.models.store import fingerprint
-from attractor.training.damage import log_uniform, simulate_damage
+from attractor.training.damage import simulate_damage
+from attractor.training.damage_shapes import log_uniform
 from attractor.training.loop import Objective, Schedule
 
 VIEWS = 4096  # random views that make an epoch, however many images there are
-FULL = 0.25  # share of a patch that must be damaged for it to count whole: cracks are thin
 
 
-def damage_schedule(epochs: int = 12, seed: int = 0) -> Schedule:
-    """AdamW 6e-4, a short warm-up, cosine to zero, batch 32."""
-    return Schedule(epochs, batch_size=32, lr=6e-4, weight_decay=1e-2, warmup_epochs=0.25, clip=1.0, seed=seed)
+def damage_schedule(epochs: int = 6, seed: int = 0) -> Schedule:
+    """AdamW 2e-3, a short warm-up, cosine to zero, batch 32."""
+    return Schedule(epochs, batch_size=32, lr=2e-3, weight_decay=1e-2, warmup_epochs=0.5, clip=1.0, seed=seed)
 
 
 class DamageSpotting(Objective):
-    r"""Balanced cross-entropy between patch logits ``s`` and the damaged share ``t`` of the patches.
+    r"""Balanced cross-entropy of places, logits ``s`` and damage ``t`` in 0, 1, plus the same of whole views.
 
-    ``- sum t log sigmoid(s) / sum t - sum (1 - t) log sigmoid(-s) / sum (1 - t)``, over random views of normal
-    images, about half of them damaged (:func:`attractor.training.damage.simulate_damage`).
+    ``- sum t log sigmoid(s) / sum t - sum (1 - t) log sigmoid(-s) / sum (1 - t)``, over random views of ``size`` of
+    normal images, about half of them damaged (:func:`attractor.training.damage.simulate_damage`). A place is damaged
+    where one of its pixels is, a view where one of its places is; a view's logit is
+    :func:`attractor.models.damage_net.judged`.
 
-    ``images`` are uint8 ``(C, H, W)``, each at least as large as the model's views, else :class:`InputError`; model
-    and ``head`` (patch tokens ``(V, N, D) -> (V, N)``) are trained in place.
+    ``images`` are uint8 ``(C, H, W)``, each at least as large as a view, else :class:`InputError`; ``net`` is trained
+    in place.
     """
 
-    def __init__(self, model: Selyne, head: nn.Module, images: list[Tensor]):
+    def __init__(self, net: DamageNet, images: list[Tensor], size: tuple[int, int]):
         super().__init__()
-        self.model, self.head, self.images = model, head, images
-        self.size = model.config.image_size
+        self.net, self.images, self.size = net, images, size
         for image in images:
-            model.require_fit(image[None, :, : self.size[0], : self.size[1]])
+            if image.shape[-2] < size[0] or image.shape[-1] < size[1]:
+                raise InputError(f"images must be at least {size[0]} x {size[1]} pixels, not {tuple(image.shape[-2:])}")
         self.examples = VIEWS if images else 0
-        self.settings = {"images": fingerprint(images), "model": fingerprint(model.parameters())}
+        self.settings = {"images": fingerprint(images), "net": fingerprint(net.parameters())}
 
     def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of as many random views as there are indices; example ``i`` is of image ``i`` modulo their number."""
         views = torch.stack([random_view(self.images[i % len(self.images)], self.size) for i in indices.tolist()])
         with torch.autocast(indices.device.type, enabled=False):
             damaged, masks = simulate_damage(relit(views.to(indices.device).float() / 255))
-            images = self.model.normalize(damaged)
-        logits = self.head(patch_tokens(self.model, self.model.encode(images).hidden)).float()
-        patch = self.model.config.patch_sizes[self.model.config.finest]
-        share = (F.avg_pool2d(masks[:, None].float(), patch).flatten(1) / FULL).clamp(max=1)
-        missed, false = balanced(F.softplus(-logits), share), balanced(F.softplus(logits), 1 - share)
-        return missed + false, {"missed": missed, "false": false}
+        logits = self.net(damaged).float()
+        places = F.max_pool2d(masks.unsqueeze(1).float(), STRIDE, ceil_mode=True).squeeze(1)
+        terms = {**_terms("", logits, places), **_terms("view_", judged(logits), places.amax(dim=(1, 2)))}
+        return torch.stack(list(terms.values())).sum(), terms
+
+
+def _terms(name: str, logits: Tensor, damaged: Tensor) -> dict[str, Tensor]:
+    missed, false = balanced(F.softplus(-logits), damaged), balanced(F.softplus(logits), 1 - damaged)
+    return {f"{name}missed": missed, f"{name}false": false}
 
 
 def balanced(losses: Tensor, weights: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from attractor.data.sources import ImageSource, as_source
 from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
+from attractor.models.damage_net import DamageNet
 from attractor.models.hub import located
 from attractor.models.store import model_folder, pretrained
 from attractor.scoring.background import Background, load_background
@@ -73,8 +74,9 @@ class AnomalyDetector(BaseEstimator):
     are kept beside it. ``tiles``: look at overlapping tiles of images up to ``resolution`` pixels, for small defects,
     as well as at the whole image made small. ``mirrored``: fit the scores on every normal image mirrored left to right
     too, where a mirrored one is as normal.
-    ``tuning``: fine-tune the encoder on the normal images, ``"one-class"`` as published, or to find simulated
-    ``"damage"``, which offers the method of that name; ``epochs`` of it, by default its own number.
+    ``tuning``: ``"one-class"`` fine-tunes the encoder on the normal images as published; ``"damage"`` trains a small
+    network beside it to find simulated damage, which offers the method of that name; ``epochs`` of it, by default its
+    own number.
     ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
     kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
     needs them.
@@ -167,7 +169,7 @@ class AnomalyDetector(BaseEstimator):
 
     def _background(self, config: SelyneConfig) -> Background | None:
         """What came with the encoder, as long as that is left as it is; it is of whole images."""
-        if isinstance(self.model, Selyne) or not self.pretrained or self.tuning != "none" or self.tiles:
+        if isinstance(self.model, Selyne) or not self.pretrained or self.tuning == "one-class" or self.tiles:
             return None
         return load_background(model_folder(str(self.model)), config)
 
@@ -206,7 +208,8 @@ class AnomalyDetector(BaseEstimator):
                 images.append(torch.from_numpy(read_canvas(source, i, scorer.viewing)[0].transpose(2, 0, 1).copy()))
         if not images:
             raise InputError(f"none of the {len(source)} images in {_place(source)} can be read; give readable ones")
-        return DamageSpotting(scorer.model, scorer.methods["damage"].get_submodule("head"), images)
+        net = cast(DamageNet, scorer.methods["damage"].get_submodule("net"))
+        return DamageSpotting(net, images, scorer.viewing.size)
 
     def _calibrate(self, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""

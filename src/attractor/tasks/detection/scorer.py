@@ -22,9 +22,9 @@ SMOOTHING = 4.0  # pixels: standard deviation of the Gaussian that smooths a hea
 class ImageScorer(nn.Module):
     """A model, the scores fitted on its features, and how images become views.
 
-    Methods that give a number a view score an image by the worst of its views, local ones, that give a number a
-    patch, by the worst place of the map they are stitched to; smoothed for the eye, that map is the heat map. Where
-    there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the whole image made small instead.
+    Methods that give a number a view score an image by the worst of its views; what local ones give, a number a place,
+    is stitched to a map, which smoothed for the eye is the heat map, and of which the worst place counts where the
+    method does not judge views. Where there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the whole image made small instead.
     ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
     Everything a saved detector scores with is in this module's state dict.
     """
@@ -77,25 +77,30 @@ class ImageScorer(nn.Module):
         everything = self.features(views)
         scores, maps, worst = {}, {}, {}
         for name, (features, counts) in self._sights(canvases, everything).items():
-            scored = self._method(name)(features).cpu()
-            values = scored.split(counts)
-            worst[name] = torch.stack([v.max() for v in values])
+            method = self._method(name)
+            scored = method(features).cpu()
+            worst[name] = torch.stack([v.max() for v in method.of_views(scored).split(counts)])
+            scores[name] = worst[name]
             if scored.ndim == 2:
-                values = [self.stitched(v, canvas) for v, canvas in zip(values, canvases, strict=True)]
+                places = [
+                    self.stitched(v, canvas, method.grid)
+                    for v, canvas in zip(scored.split(counts), canvases, strict=True)
+                ]
                 if heats:
-                    maps[name] = [smooth(v.float(), SMOOTHING) for v in values]
-            scores[name] = torch.stack([v.max() for v in values])
+                    maps[name] = [smooth(v.float(), SMOOTHING) for v in places]
+                if method.by_map:
+                    scores[name] = torch.stack([v.max() for v in places])
         scores["combined"] = self.combined(worst, self.background(everything) if self.background else {})
         return scores, maps
 
     def combined(self, scores: dict[str, Tensor], ground: dict[str, Tensor]) -> Tensor:
         """Geometric mean ``(images,)`` of the methods of that kind, relative to the background where there is one."""
-        names = COMBINED_TILES if self.viewing.tiles else [name for name in COMBINED if name in scores]
-        return geometric_mean([scores[name] / ground.get(name, torch.ones(())).cpu() for name in names])
+        names = COMBINED_TILES if self.viewing.tiles else COMBINED
+        parts = [scores[name] / ground.get(name, torch.ones(())).cpu() for name in names if name in scores]
+        return geometric_mean(parts)
 
-    def stitched(self, maps: Tensor, canvas: Canvas) -> Tensor:
-        """Map ``(H, W)`` of an image as looked at, from the patch scores ``(V, N)`` of its views."""
-        grid = self.model.config.grids[self.model.config.finest]
+    def stitched(self, maps: Tensor, canvas: Canvas, grid: tuple[int, int]) -> Tensor:
+        """Map ``(H, W)`` of an image as looked at, from the scores ``(V, N)`` of its views' places, in a grid each."""
         return stitch(maps.unflatten(1, grid), canvas, self.viewing.size)
 
 
