@@ -12,7 +12,7 @@ from attractor.models.features import Features, extract
 from attractor.scoring.methods import METHODS, NeighboursMethod, check_method, methods_for
 
 CONFIG = SelyneConfig(image_size=(16, 24), patch_sizes=(8, 4), dim=12, latent=6, heads=3, depth=3, prototypes=2)
-LOCAL = {"patches", "places", "damage"}
+LOCAL = {"patches": 24, "places": 24, "damage": 24}  # 4 x 6 patches of 4 pixels, and places of as many
 
 
 def features(count: int, seed: int = 0) -> Features:
@@ -31,14 +31,26 @@ def fitted() -> torch.nn.ModuleDict:
             method.update(features(8, seed))
     for method in found.values():
         method.finish()
-    return found
+    return found.eval()
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_gives_a_number_a_view_or_a_patch(name: str) -> None:
     scores = fitted()[name](features(5, 9))
-    assert scores.shape == ((5, 24) if name in LOCAL else (5,))
+    assert scores.shape == ((5, LOCAL[name]) if name in LOCAL else (5,))
     assert scores.dtype == torch.float64 and torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_gives_a_number_a_view_in_the_end(name: str) -> None:
+    method = fitted()[name]
+    scored = method(features(5, 9))
+    of_views = method.of_views(scored)
+    assert of_views.shape == (5,)
+    if name in ("patches", "places"):
+        assert torch.equal(of_views, scored.amax(dim=1)) and method.by_map
+    if name == "damage":
+        assert (of_views > 0).all() and not method.by_map
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -49,7 +61,7 @@ def test_a_view_is_scored_alike_alone_and_in_company(name: str) -> None:
 
 
 def test_what_a_method_scores_with_is_in_its_state() -> None:
-    before, after = fitted(), methods_for(CONFIG, damage=True)
+    before, after = fitted(), methods_for(CONFIG, damage=True).eval()
     after.load_state_dict(before.state_dict())
     for name in METHODS:
         assert torch.equal(after[name](features(4, 9)), before[name](features(4, 9))), name

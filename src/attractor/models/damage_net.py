@@ -29,9 +29,8 @@ class DamageNet(ImageModel):
         self.stages, self.across = nn.ModuleList(), nn.ModuleList()
         summed, before = WIDTHS[1], channels
         for i, width in enumerate(WIDTHS):
-            self.stages.append(
-                nn.Sequential(_convolution(before, width, 5 if i == 0 else 3, 2), _convolution(width, width))
-            )
+            first = _convolution(before, width, 5 if i == 0 else 3, stride=2)
+            self.stages.append(nn.Sequential(first, _convolution(width, width)))
             self.across.append(nn.Conv2d(width, summed, 2, 2) if i == 0 else nn.Conv2d(width, summed, 1))
             before = width
         self.head = nn.Sequential(_convolution(summed, summed), nn.Conv2d(summed, 1, 1))

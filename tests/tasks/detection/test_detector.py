@@ -60,7 +60,7 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, tuning: str, tiles: b
 def test_the_model_given_is_not_trained() -> None:
     model = Selyne(CONFIG).eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    fitted = AnomalyDetector(model, tuning="damage", epochs=1, false_alarm_rate=0.2).fit(pictures(12, 0))
+    fitted = AnomalyDetector(model, tuning="one-class", epochs=1, false_alarm_rate=0.2).fit(pictures(12, 0))
     trained = fitted.scorer_.model.state_dict()
     assert all((tensor == before[name]).all() for name, tensor in model.state_dict().items())
     assert any((tensor != before[name]).any() for name, tensor in trained.items())

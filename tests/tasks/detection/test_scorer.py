@@ -45,7 +45,7 @@ def test_local_methods_score_by_the_worst_place(scorer: ImageScorer) -> None:
     scores, first = scorer(canvases, views)[0], canvases[0].views
     maps = scorer.methods["patches"](scorer.features(views))
     tiles = maps[: first - 1], maps[first:-1]  # without the overviews
-    worst = [scorer.stitched(m, canvas).max() for m, canvas in zip(tiles, canvases, strict=True)]
+    worst = [scorer.stitched(m, canvas, (4, 4)).max() for m, canvas in zip(tiles, canvases, strict=True)]
     assert torch.equal(scores["patches"], torch.stack(worst))
 
 
@@ -81,15 +81,24 @@ def test_levels_are_fitted_on_whole_images_and_neighbours_on_tiles(scorer: Image
         torch.testing.assert_close(scorer.methods[name](features), other.methods[name](features), rtol=1e-3, atol=1e-6)
 
 
-def test_combined_with_tiles_is_of_neighbours_and_levels(scorer: ImageScorer) -> None:
+def test_combined_with_tiles_is_of_neighbours_levels_and_damage(scorer: ImageScorer) -> None:
     scores, _ = scorer(*looked_at([(16, 24), (32, 16)], 9))
-    torch.testing.assert_close(scores["combined"], (scores["knn"] * scores["levels"]).sqrt())
+    product = scores["knn"] * scores["levels"] * scores["damage"]
+    torch.testing.assert_close(scores["combined"], product ** (1 / 3))
+
+
+def test_damage_judges_tiles_one_by_one(scorer: ImageScorer) -> None:
+    canvases, views = looked_at([(16, 24), (32, 16)], 9)
+    method, first = scorer.methods["damage"], canvases[0].views
+    each = method.of_views(method(scorer.features(views)))
+    worst = torch.stack([each[: first - 1].max(), each[first:-1].max()])
+    torch.testing.assert_close(scorer(canvases, views)[0]["damage"], worst, rtol=1e-4, atol=1e-6)
 
 
 def test_a_map_is_highest_where_its_patches_score_highest(scorer: ImageScorer) -> None:
     maps = torch.zeros(1, 16, dtype=torch.float64)
     maps[0, 6] = 1.0  # second row, third column of patches of 4 pixels
-    row, column = divmod(int(scorer.stitched(maps, Canvas(0, (16, 16), (16, 16), [(0, 0)])).argmax()), 16)
+    row, column = divmod(int(scorer.stitched(maps, Canvas(0, (16, 16), (16, 16), [(0, 0)]), (4, 4)).argmax()), 16)
     assert 4 <= row < 8 and 8 <= column < 12
 
 

@@ -24,7 +24,8 @@ class ImageScorer(nn.Module):
 
     Methods that give a number a view score an image by the worst of its views; what local ones give, a number a place,
     is stitched to a map, which smoothed for the eye is the heat map, and of which the worst place counts where the
-    method does not judge views. Where there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the whole image made small instead.
+    method does not judge views. Where there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the
+    whole image made small instead.
     ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
     Everything a saved detector scores with is in this module's state dict.
     """
