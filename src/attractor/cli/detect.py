@@ -31,7 +31,9 @@ def fit(
     tiles: bool = typer.Option(False, help="Look at overlapping tiles, for small defects in large images."),
     resolution: int = typer.Option(256, min=64, help="Longer side, in pixels, at which tiles are cut."),
     mirrored: bool = typer.Option(False, help="Fit on mirrored images too: mirrored left to right they are as normal."),
-    tuning: str = typer.Option("none", help="Fine-tune the encoder first: none, one-class (published) or damage."),
+    tuning: str = typer.Option(
+        "none", help="Train first: the encoder as published (one-class), or a net that finds damage (damage)."
+    ),
     epochs: int | None = typer.Option(None, min=1, help="Epochs of fine-tuning, if not the objective's own default."),
     false_alarm_rate: float = typer.Option(0.01, help="Share of normal images that may be flagged."),
     calibration: float = typer.Option(0.2, min=0.01, max=0.9, help="Share of the images kept for calibration."),

@@ -46,13 +46,14 @@ class _Align(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
-        never, pieces = _never(q, absent), [_in_pieces(t) for t in (q, k, v)]
-        parts = q.new_empty(q.shape[:3]), torch.empty_like(pieces[0]), torch.empty_like(pieces[0])
-        _over_heads(_align, never, *pieces, *parts, include_self)
-        ctx.save_for_backward(q, k, v, absent, parts[1])
+        operands = [_by_tokens(t) for t in (q, k, v)]
+        lse, mix, pull = q.new_empty(q.shape[:3]), torch.empty_like(operands[0]), torch.empty_like(operands[0])
+        _over_heads(_align, _never(q, absent), *operands, lse, mix, pull, include_self)
+        mix, pull = mix.transpose(1, 2), pull.transpose(1, 2)
+        ctx.save_for_backward(q, k, v, absent, mix)
         ctx.include_self = include_self
         ctx.set_materialize_grads(False)
-        return parts
+        return lse, mix, pull
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -72,12 +73,12 @@ class _Gradient(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool, *upstream: Tensor
-    ) -> Parts:
-        never, dlse = _never(q, absent), upstream[0].contiguous()
-        q, k, v, dmix, dpull = (_in_pieces(t) for t in (q, k, v, *upstream[1:]))
-        parts = torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)
-        _over_heads(_gradient, never, q, k, v, dlse, dmix, dpull, *parts, include_self)
-        return parts
+    ) -> tuple[Tensor, ...]:
+        dlse, dmix, dpull = upstream
+        operands = [_by_tokens(t) for t in (q, k, v, dmix, dpull)]
+        gradients = [torch.empty_like(operands[0]) for _ in range(3)]
+        _over_heads(_gradient, _never(q, absent), *operands, dlse.contiguous(), *gradients, include_self)
+        return tuple(t.transpose(1, 2) for t in gradients)
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> NoReturn:
@@ -87,13 +88,13 @@ class _Gradient(torch.autograd.Function):
 
 def _over_heads(kernel: Any, never: Tensor, q: Tensor, *others: Any) -> None:
     """Call a kernel with these for ranges of the heads of all samples."""
-    batch, heads, n, _ = q.shape
+    batch, n, heads, _ = q.shape
     over_parts(kernel, batch * heads, never, q, *others, cells=n * n)
 
 
-def _in_pieces(t: Tensor) -> Tensor:
-    """With every token's numbers in one piece, wherever the tokens lie."""
-    return t if t.stride(-1) == 1 else t.contiguous()
+def _by_tokens(t: Tensor) -> Tensor:
+    """``(B, H, N, Y) -> (B, N, H, Y)``, one layout for all kernels: of what a linear map left no copy."""
+    return t.transpose(1, 2).contiguous()
 
 
 def _never(q: Tensor, absent: Tensor | None) -> Tensor:
@@ -104,28 +105,28 @@ def _never(q: Tensor, absent: Tensor | None) -> Tensor:
 
 @compiled
 def _align(never, q, k, v, lse, mix, pull, include_self, first, last):
-    heads, n, width = q.shape[1:]
+    n, heads, width = q.shape[1:]
     rows, columns = _room(n)
     queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
     across, p, bias = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _bias(columns)
     for head in range(first, last):
         b, h = head // heads, head % heads
-        _copy(q[b, h], queries)
-        _copy(k[b, h], keys)
-        _copy(v[b, h], values)
+        _copy(q[b, :, h], queries)
+        _copy(k[b, :, h], keys)
+        _copy(v[b, :, h], values)
         _transpose(keys, across, n)
         _product(queries, across, p, width, False)
         bias[:n] = never[b]
         _softmax(bias, p, lse[b, h], include_self)
         _product(p, keys, out, n, False)
-        _copy(out, mix[b, h])
+        _copy(out, mix[b, :, h])
         _product(p.T, values, out, n, False)
-        _copy(out, pull[b, h])
+        _copy(out, pull[b, :, h])
 
 
 @compiled
-def _gradient(never, q, k, v, dlse, dmix, dpull, dq, dk, dv, include_self, first, last):
-    heads, n, width = q.shape[1:]
+def _gradient(never, q, k, v, dmix, dpull, dlse, dq, dk, dv, include_self, first, last):
+    n, heads, width = q.shape[1:]
     rows, columns = _room(n)
     queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
     mixed, pulled, lse = _tokens(rows, width), _tokens(rows, width), np.empty(n, np.float32)
@@ -133,26 +134,26 @@ def _gradient(never, q, k, v, dlse, dmix, dpull, dq, dk, dv, include_self, first
     dp = np.zeros((rows, columns), np.float32)
     for head in range(first, last):
         b, h = head // heads, head % heads
-        _copy(q[b, h], queries)
-        _copy(k[b, h], keys)
-        _copy(v[b, h], values)
-        _copy(dmix[b, h], mixed)
-        _copy(dpull[b, h], pulled)
+        _copy(q[b, :, h], queries)
+        _copy(k[b, :, h], keys)
+        _copy(v[b, :, h], values)
+        _copy(dmix[b, :, h], mixed)
+        _copy(dpull[b, :, h], pulled)
         _transpose(keys, across, n)
         _product(queries, across, p, width, False)
         bias[:n] = never[b]
         _softmax(bias, p, lse, include_self)
         _product(p, pulled, out, n, False)
-        _copy(out, dv[b, h])
+        _copy(out, dv[b, :, h])
         _product(mixed, across, dp, width, False)
         _transpose(pulled, across, n)
         _product(values, across, dp, width, True)
         _through_softmax(p, dp, dlse[b, h])
         _product(dp, keys, out, n, False)
-        _copy(out, dq[b, h])
+        _copy(out, dq[b, :, h])
         _product(p.T, mixed, out, n, False)
         _product(dp.T, queries, out, n, True)
-        _copy(out, dk[b, h])
+        _copy(out, dk[b, :, h])
 
 
 @compiled
