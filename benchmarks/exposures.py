@@ -15,11 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from attractor.data.sets.one_class import one_class_splits
+from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.provenance import provenance
 
 NAME = re.compile(r"exp(\d+)_num_(\d+)")
-GAP = 1500  # between the numbers of two tiles, at the least
+GAP = 1500  # between the numbers of two tiles, at the least; from 1,000 to 100,000 it makes no difference
 RESULT = Path(__file__).parents[1] / "results" / "exposures.json"
 
 Image = tuple[int, int]  # number and exposure
@@ -38,7 +39,8 @@ def tiles(images: set[Image]) -> dict[Image, int]:
 def named(path: str) -> Image:
     """Number and exposure."""
     match = NAME.search(path)
-    assert match, path
+    if not match:
+        raise InputError(f"{path} is not named by exposure and number; give the set as it was published")
     return int(match[2]), int(match[1])
 
 

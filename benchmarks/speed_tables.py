@@ -30,7 +30,8 @@ def tables(results: Path) -> list[str]:
     }
     others = {"bench-growth": growth, "precision": precision}
     made = [table(read_json(file)) for name, table in others.items() if (file := results / f"{name}.json").exists()]
-    return [*(speed(_reports(folder), words, path) for words, (path, folder) in measured.items()), *made]
+    tables = [speed(found, words, path) for words, (path, folder) in measured.items() if (found := _reports(folder))]
+    return [*tables, *made]
 
 
 def _reports(results: Path) -> list[dict[str, Any]]:

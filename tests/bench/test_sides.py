@@ -62,14 +62,6 @@ def test_operations_of_a_descent_are_those_of_its_products() -> None:
     assert module.operations({**one, "batch": {"forward": 5, "train": 1}}) == {"forward": 180, "train": 108}
 
 
-def test_operations_of_attention_count_where_it_goes_through_strips() -> None:
-    """A step of B samples: four products of B N x D x H Y, two of B N x D x M, three of B H x N x N x Y."""
-    module = load(SIDES / "image_et.py")
-    sizes = {"tokens": 65, "dim": 8, "heads": 12, "head_dim": 4, "memories": 16, "steps": 1}
-    once = 2 * (4 * 2 * 65 * 8 * 48 + 2 * 2 * 65 * 8 * 16 + 3 * 2 * 12 * 65 * 65 * 4)
-    assert module.operations({**sizes, "batch": {"forward": 2, "train": 2}}) == {"forward": once, "train": 3 * once}
-
-
 def test_cases_name_sides_and_peers_that_there_are() -> None:
     for case in CASES.values():
         for side in [case.side, *case.peers.values()]:

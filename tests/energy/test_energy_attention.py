@@ -9,6 +9,7 @@ import pytest
 import torch
 from registry import BATCH, DIM, HEADS, N, build, contexts, tokens
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from attractor.energy import Context, EnergyAttention
 from attractor.errors import InputError
@@ -80,3 +81,16 @@ def test_learnt_betas_start_at_the_fixed_one() -> None:
 def test_refuses_settings_that_are_not_positive(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=rf"^{next(iter(wrong))} must be above 0, not "):
         EnergyAttention(**({"dim": DIM, "heads": HEADS, "head_dim": 3} | wrong))
+
+
+@pytest.mark.parametrize("n", [5, 300])  # where the reference runs, and where strips do
+def test_every_product_is_counted(n: int) -> None:
+    """Forward four of N D H Y and three of H N N Y, and twice that backward."""
+    attention, g = EnergyAttention(8, 3, 16), torch.randn(2, n, 8, requires_grad=True)
+    forward = 2 * (4 * 2 * n * 8 * 48 + 3 * 2 * 3 * n * n * 16)
+    with FlopCounterMode(display=False) as counter:
+        force = attention.force(g)
+    assert counter.get_total_flops() == forward
+    with FlopCounterMode(display=False) as counter:
+        force.sum().backward()
+    assert counter.get_total_flops() == 2 * forward

@@ -61,6 +61,8 @@ def plot_growth(report: dict[str, Any], folder: Path) -> None:
 def _curves(axes: Axes, name: str, key: str, rows: list[dict[str, Any]]) -> None:
     for work in dict.fromkeys(row["pass"] for row in rows):
         for precision, colour in COLOURS.items():
+            if not any(r["precision"] == precision for r in rows):
+                continue
             points = [(r[name], max(r[key], 0.1)) for r in rows if (r["pass"], r["precision"]) == (work, precision)]
             style = "--" if work == "train" else "-"
             axes.plot(

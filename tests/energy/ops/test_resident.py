@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from attractor.energy import Context
+from attractor.energy.ops import lanes
 from attractor.energy.ops import resident as module
 from attractor.energy.ops.alignment import align, reference
 from attractor.energy.ops.resident import resident, takes
@@ -98,20 +104,72 @@ def test_what_is_not_a_number_is_seen(bad: float) -> None:
     assert lse[0].isfinite().all() and mix[0].isfinite().all()
 
 
+def test_absent_keys_may_be_anything() -> None:
+    q, k = (t.detach() for t in operands(20))
+    tokens = torch.ones(3, 20, dtype=torch.bool)
+    tokens[:, 7] = False
+    k[:, :, 7] = float("nan")
+    lse = resident(q, k, tokens)[0]
+    assert lse.isfinite().all()
+    close(lse, reference(q, k.nan_to_num(), Context(tokens=tokens)).lse)
+
+
+def test_scores_below_any_other() -> None:
+    q, k = torch.full((1, 2, 20, 16), -1e16), torch.full((1, 2, 20, 16), 1e15)
+    torch.testing.assert_close(resident(q, k)[0], torch.full((1, 2, 20), -1.6e32))
+
+
 def test_no_samples() -> None:
     lse, mix, pull = resident(*(torch.zeros(0, 2, 5, 16) for _ in "qk"))
     assert lse.shape == (0, 2, 5) and mix.shape == pull.shape == (0, 2, 5, 16)
 
 
-def test_takes_what_it_can_hold() -> None:
-    assert takes(torch.zeros(1, 1, 512, 16))
-    assert not takes(torch.zeros(1, 1, 513, 16))
-    assert not takes(torch.zeros(1, 1, 5, 24))
-    assert not takes(torch.zeros(1, 1, 5, 16, dtype=torch.float64))
-    assert not takes(torch.zeros(1, 1, 5, 16, device="meta"))
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take this processor for one with the vectors."""
+    monkeypatch.setattr(module, "FAST", True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
-def test_is_chosen_for_tokens_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_takes_what_it_can_hold(fast: None) -> None:
+    q = torch.zeros(1, 2, 512, 16)
+    assert takes(q, q)
+    for other in [
+        torch.zeros(1, 2, 513, 16),
+        torch.zeros(1, 2, 0, 16),
+        torch.zeros(1, 2, 5, 24),
+        torch.zeros(1, 2, 5, 144),
+        torch.zeros(1, 1, 512, 16),  # fewer heads than threads
+        q.double(),
+        q.to("meta"),
+    ]:
+        assert not takes(other, other)
+    for other in (q.double(), q[:, :, :5], q[:, :1], q.to("meta")):
+        assert not takes(q, other) and not takes(other, q)
+
+
+def test_leaves_to_others_what_is_watched_or_transformed(fast: None) -> None:
+    q, asked = torch.zeros(3, 2, 5, 16), []
+    with FlopCounterMode(display=False):
+        assert not takes(q, q)
+    with FakeTensorMode() as mode:
+        fake = mode.from_tensor(q)
+    assert not takes(fake, fake)
+    torch.vmap(lambda k: asked.append(takes(q[:1], k[None])) or k)(q)
+    assert asked == [False]
+
+
+def test_another_processor_has_other_kernels(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAST", False)
+    assert not takes(*(torch.zeros(1, 2, 5, 16) for _ in "qk"))
+
+
+def test_what_is_compiled_is_compiled_anew_when_lanes_change() -> None:
+    source = Path(lanes.__file__).read_bytes()
+    assert hashlib.sha256(source).hexdigest()[:16] == module.LANES_DIGEST, "put the digest of lanes.py into resident.py"
+
+
+def test_is_chosen_for_tokens_that_fit(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
     monkeypatch.setattr("attractor.energy.ops.alignment.resident", lambda *given: taken.append(given) or [None] * 3)
     align(*(torch.zeros(1, 16, 65, 16) for _ in "qk"))

@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from attractor.data.sources import as_source
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.store import save_model
 from attractor.scoring.methods import METHODS
 from attractor.tasks.detection.detector import AnomalyDetector
+from attractor.tasks.detection.evaluate import look
 from attractor.training import damaged
 from attractor.training.background import write_background
 
@@ -164,3 +166,16 @@ def test_distances_are_relative_to_the_background_that_came_with_the_encoder(tmp
     np.testing.assert_array_equal(loaded.scores["combined"], relative.scores["combined"])
     tuned = AnomalyDetector(folder, tuning="one-class", epochs=1, false_alarm_rate=0.2).fit(pictures(15, 0))
     assert tuned.scorer_.background is None  # which was of another encoder
+    tiled = AnomalyDetector(folder, tiles=True, false_alarm_rate=0.2).fit(pictures(15, 0))
+    assert tiled.scorer_.background is None  # which was of whole images
+    damaged = AnomalyDetector(folder, tuning="damage", epochs=1, false_alarm_rate=0.2).fit(pictures(15, 0))
+    assert damaged.scorer_.background is not None  # for the encoder is as it was
+
+
+@pytest.mark.parametrize("tiles", [False, True])
+def test_pictures_of_an_image_are_of_its_size(tiles: bool) -> None:
+    images = np.random.default_rng(0).integers(256, size=(12, 160, 200, 3), dtype=np.uint8)
+    fitted = AnomalyDetector(Selyne(CONFIG).eval(), tiles=tiles, false_alarm_rate=0.2, resolution=40).fit(images)
+    original, reconstruction, heat = look(fitted, as_source(images, 3), 4, "patches")
+    assert original.shape == reconstruction.shape == (160, 200, 3) and heat.shape == (160, 200)
+    assert np.array_equal(original, images[4]) and np.isfinite(heat).all()

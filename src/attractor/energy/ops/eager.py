@@ -7,11 +7,10 @@ from torch import Tensor
 
 
 def is_eager(x: Tensor) -> bool:
-    """False while torch compiles, exports, traces, transforms or watches functions of ``x``, by its own operations."""
+    """False while torch compiles, exports, traces, transforms or watches functions of ``x``, by its own operations.
+
+    A dispatch mode that watches, such as one that counts operations, could not see into ours.
+    """
     traced = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing()
-    return not (traced or is_watched() or torch._C._functorch.is_functorch_wrapped_tensor(x))
-
-
-def is_watched() -> bool:
-    """Whether a dispatch mode looks at every operation, such as one that counts them, and could not see into ours."""
-    return not torch.compiler.is_compiling() and torch._C._len_torch_dispatch_stack() > 0
+    watched = traced or torch._C._len_torch_dispatch_stack() > 0
+    return not watched and not torch._C._functorch.is_functorch_wrapped_tensor(x)

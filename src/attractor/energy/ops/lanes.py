@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import operator
+import platform
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload, register_model
 
 LANES = 16  # one vector of AVX-512, two of AVX2, four of NEON
 FLOATS, INTS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
+# Where a processor has such vectors, and multiplies and adds in one go.
+FAST = platform.machine() in ("aarch64", "arm64") or torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 FASTMATH = ("contract", "reassoc", "nsz")
 built_in: Any = intrinsic  # it is called with other arguments than it is written with
 
@@ -45,6 +50,7 @@ class _Model(PrimitiveModel):
 @built_in
 def load(typing: Any, array: Any, index: Any) -> Any:
     """The numbers of a float32 ``array`` from ``index``, a tuple, on; the last axis must lie in one piece."""
+    _require_float32(array)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_pointer(context, builder, array, *arguments), align=4)
@@ -55,6 +61,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 @built_in
 def store(typing: Any, array: Any, index: Any, v: Any) -> Any:
     """Write ``v`` to where :func:`load` would read it."""
+    _require_float32(array)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *place, value = arguments
@@ -81,7 +88,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """``a b + c``."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _call(builder, "fma", *arguments)
+        return _call(builder, "fmuladd", *arguments)
 
     return lanes(a, b, c), code
 
@@ -92,6 +99,16 @@ def maximum(typing: Any, a: Any, b: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _larger(builder, *arguments)
+
+    return lanes(a, b), code
+
+
+@built_in
+def minimum(typing: Any, a: Any, b: Any) -> Any:
+    """The smaller of both in every lane, ``b`` where ``a`` is NaN."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
 
     return lanes(a, b), code
 
@@ -123,14 +140,14 @@ def exp(typing: Any, v: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (given,) = arguments
         x = _larger(builder, given, _constant(LOWEST))
-        shifted = _call(builder, "fma", x, _constant(1 / math.log(2)), _constant(WHOLE))
+        shifted = _call(builder, "fmuladd", x, _constant(1 / math.log(2)), _constant(WHOLE))
         n = builder.fsub(shifted, _constant(WHOLE))
-        r = _call(builder, "fma", n, _constant(-LN2_HIGH), x)
-        r = _call(builder, "fma", n, _constant(-LN2_LOW), r)
+        r = _call(builder, "fmuladd", n, _constant(-LN2_HIGH), x)
+        r = _call(builder, "fmuladd", n, _constant(-LN2_LOW), r)
         p = _constant(POLYNOMIAL[0])
         for coefficient in POLYNOMIAL[1:]:
-            p = _call(builder, "fma", p, r, _constant(coefficient))
-        p = _call(builder, "fma", p, builder.fmul(r, r), builder.fadd(r, _constant(1)))
+            p = _call(builder, "fmuladd", p, r, _constant(coefficient))
+        p = _call(builder, "fmuladd", p, builder.fmul(r, r), builder.fadd(r, _constant(1)))
         exponent = builder.shl(builder.bitcast(shifted, INTS), ir.Constant(INTS, [23] * LANES))
         power = builder.bitcast(builder.add(exponent, ir.Constant(INTS, [127 << 23] * LANES)), FLOATS)
         lost = builder.fcmp_ordered("<", given, _constant(LOWEST))
@@ -163,6 +180,11 @@ def _register(sign: Any, name: str) -> None:
 _register(operator.add, "fadd")
 _register(operator.sub, "fsub")
 _register(operator.mul, "fmul")
+
+
+def _require_float32(array: Any) -> None:
+    if not isinstance(array, types.Array) or array.dtype != types.float32:
+        raise TypingError(f"lanes are of arrays of float32, not of {array}")
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:

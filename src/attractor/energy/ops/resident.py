@@ -12,27 +12,34 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attractor.energy.ops.eager import is_eager
-from attractor.energy.ops.lanes import LANES, exp, fma, highest, load, maximum, splat, store, total
+from attractor.energy.ops.lanes import FAST, LANES, exp, fma, highest, load, maximum, minimum, splat, store, total
 from attractor.energy.ops.padding import Parts, around_padding
 from attractor.energy.ops.strips import no_further
 from attractor.energy.ops.threads import compiled, over_parts
 
 ROWS = 6  # of a product at once: with two registers each, as many as AVX2 has room for
-SCORES = 2**18  # of one head, 1 MB: what a core's cache holds
-NEVER = np.float32(-1e30)  # the score of an excluded pair; finite, so that a row without a single key stays so
+SCORES, WIDEST = 2**18, 128  # of one head, 1 MB, and its width: what a core's cache holds
+NEVER = np.float32(torch.finfo(torch.float32).min / 2)  # of an excluded pair; finite, as rows without a key must stay
+# Of lanes.py: numba knows what it has compiled by the file that a function stands in, and by nothing that this imports.
+LANES_DIGEST = "32c4aabe104b9748"
 
 
-def takes(q: Tensor) -> bool:
-    """Whether ``q (B, H, N, Y)`` is for this file."""
+def takes(q: Tensor, k: Tensor) -> bool:
+    """Whether ``q, k (B, H, N, Y)`` are for this file."""
+    plain = all(type(t) in (Tensor, nn.Parameter) and is_eager(t) for t in (q, k))
     return (
-        is_eager(q)
-        and q.device.type == "cpu"
-        and q.dtype == torch.float32
+        FAST
+        and plain
+        and q.shape == k.shape
+        and q.device.type == k.device.type == "cpu"
+        and q.dtype == k.dtype == torch.float32
         and q.shape[-1] % LANES == 0
+        and q.shape[-1] <= WIDEST
         and 0 < q.shape[-2] ** 2 <= SCORES
+        and q.shape[0] * q.shape[1] >= torch.get_num_threads()
     )
 
 
@@ -48,7 +55,7 @@ class _Align(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
         operands = [_by_tokens(t) for t in (q, k, v)]
         lse, mix, pull = q.new_empty(q.shape[:3]), torch.empty_like(operands[0]), torch.empty_like(operands[0])
-        _over_heads(_align, _never(q, absent), *operands, lse, mix, pull, include_self)
+        _over_heads(_align, _most(q, absent), *operands, lse, mix, pull, include_self)
         mix, pull = mix.transpose(1, 2), pull.transpose(1, 2)
         ctx.save_for_backward(q, k, v, absent, mix)
         ctx.include_self = include_self
@@ -77,7 +84,7 @@ class _Gradient(torch.autograd.Function):
         dlse, dmix, dpull = upstream
         operands = [_by_tokens(t) for t in (q, k, v, dmix, dpull)]
         gradients = [torch.empty_like(operands[0]) for _ in range(3)]
-        _over_heads(_gradient, _never(q, absent), *operands, dlse.contiguous(), *gradients, include_self)
+        _over_heads(_gradient, _most(q, absent), *operands, dlse.contiguous(), *gradients, include_self)
         return tuple(t.transpose(1, 2) for t in gradients)
 
     @staticmethod
@@ -86,10 +93,10 @@ class _Gradient(torch.autograd.Function):
         no_further(ctx)
 
 
-def _over_heads(kernel: Any, never: Tensor, q: Tensor, *others: Any) -> None:
+def _over_heads(kernel: Any, most: Tensor, q: Tensor, *others: Any) -> None:
     """Call a kernel with these for ranges of the heads of all samples."""
-    batch, n, heads, _ = q.shape
-    over_parts(kernel, batch * heads, never, q, *others, cells=n * n)
+    batch, n, heads, width = q.shape
+    over_parts(kernel, batch * heads, most, q, *others, cells=n * n * width // 4)
 
 
 def _by_tokens(t: Tensor) -> Tensor:
@@ -97,18 +104,18 @@ def _by_tokens(t: Tensor) -> Tensor:
     return t.transpose(1, 2).contiguous()
 
 
-def _never(q: Tensor, absent: Tensor | None) -> Tensor:
-    """What is added to the scores of every key, ``(B, N)``."""
-    never = q.new_zeros(q.shape[0], q.shape[2])
-    return never if absent is None else never.masked_fill_(absent, float(NEVER))
+def _most(q: Tensor, absent: Tensor | None) -> Tensor:
+    """What the scores of every key are at the most, ``(B, N)``."""
+    most = q.new_full((q.shape[0], q.shape[2]), math.inf)
+    return most if absent is None else most.masked_fill_(absent, float(NEVER))
 
 
 @compiled
-def _align(never, q, k, v, lse, mix, pull, include_self, first, last):
+def _align(most, q, k, v, lse, mix, pull, include_self, first, last):
     n, heads, width = q.shape[1:]
     rows, columns = _room(n)
     queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
-    across, p, bias = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _bias(columns)
+    across, p, limits = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _limits(columns)
     for head in range(first, last):
         b, h = head // heads, head % heads
         _copy(q[b, :, h], queries)
@@ -116,8 +123,8 @@ def _align(never, q, k, v, lse, mix, pull, include_self, first, last):
         _copy(v[b, :, h], values)
         _transpose(keys, across, n)
         _product(queries, across, p, width, False)
-        bias[:n] = never[b]
-        _softmax(bias, p, lse[b, h], include_self)
+        limits[:n] = most[b]
+        _softmax(limits, p, lse[b, h], include_self)
         _product(p, keys, out, n, False)
         _copy(out, mix[b, :, h])
         _product(p.T, values, out, n, False)
@@ -125,12 +132,12 @@ def _align(never, q, k, v, lse, mix, pull, include_self, first, last):
 
 
 @compiled
-def _gradient(never, q, k, v, dmix, dpull, dlse, dq, dk, dv, include_self, first, last):
+def _gradient(most, q, k, v, dmix, dpull, dlse, dq, dk, dv, include_self, first, last):
     n, heads, width = q.shape[1:]
     rows, columns = _room(n)
     queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
     mixed, pulled, lse = _tokens(rows, width), _tokens(rows, width), np.empty(n, np.float32)
-    across, p, bias = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _bias(columns)
+    across, p, limits = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _limits(columns)
     dp = np.zeros((rows, columns), np.float32)
     for head in range(first, last):
         b, h = head // heads, head % heads
@@ -141,8 +148,8 @@ def _gradient(never, q, k, v, dmix, dpull, dlse, dq, dk, dv, include_self, first
         _copy(dpull[b, :, h], pulled)
         _transpose(keys, across, n)
         _product(queries, across, p, width, False)
-        bias[:n] = never[b]
-        _softmax(bias, p, lse, include_self)
+        limits[:n] = most[b]
+        _softmax(limits, p, lse, include_self)
         _product(p, pulled, out, n, False)
         _copy(out, dv[b, :, h])
         _product(mixed, across, dp, width, False)
@@ -169,7 +176,7 @@ def _tokens(rows, width):
 
 
 @compiled
-def _bias(columns):
+def _limits(columns):
     return np.full(columns, NEVER, np.float32)
 
 
@@ -214,25 +221,25 @@ def _product(a, b, out, inner, more):
 
 
 @compiled
-def _softmax(bias, p, lse, include_self):
-    """Scores to probabilities, a row for every number of ``lse``; columns that ``bias`` excludes become 0."""
+def _softmax(limits, p, lse, include_self):
+    """Scores to probabilities, a row for every number of ``lse``; columns whose limit is ``NEVER`` become 0."""
     for i in range(len(lse)):
         if not include_self:
             p[i, i] = NEVER
         top, terms = splat(NEVER), splat(np.float32(0))
         for j in range(0, p.shape[1], LANES):
-            score = load(p, (i, j)) + load(bias, (j,))
+            score = minimum(load(p, (i, j)), load(limits, (j,)))
             top = maximum(top, score)
             store(p, (i, j), score)
-        most = highest(top)
+        peak = highest(top)
         for j in range(0, p.shape[1], LANES):
-            term = exp(load(p, (i, j)) - splat(most))
+            term = exp(load(p, (i, j)) - splat(peak))
             terms = terms + term
             store(p, (i, j), term)
         whole = total(terms)
         for j in range(0, p.shape[1], LANES):
             store(p, (i, j), load(p, (i, j)) * splat(np.float32(1) / whole))
-        lse[i] = most + np.float32(math.log(whole))
+        lse[i] = peak + np.float32(math.log(whole))
 
 
 @compiled
