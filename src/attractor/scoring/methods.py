@@ -190,7 +190,7 @@ METHODS = {
     "damage": DamageMethod,
 }
 COMBINED = ("mahalanobis", "knn", "levels", "places")  # what the score "combined" is the geometric mean of
-COMBINED_TILES = ("knn", "levels", "damage")  # and of tiles: what is there, and how the whole image is made
+COMBINED_TILES = ("knn", "levels", "damage")  # and with tiles: of the oddest tile, the whole image, what is damaged
 OVERVIEW = ("levels",)  # read off the whole image where there are tiles too
 NEEDS = {
     "free_energy": "a model with attention 'gloeba'",
