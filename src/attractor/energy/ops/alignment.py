@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops import edge_products
+from attractor.energy.ops.eager import is_counted
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.precision import at_least_float32
@@ -52,8 +53,8 @@ def align(
 ) -> Alignment:
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
-    Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads and what is
-    exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL``
+    Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads, what is counted, and
+    what is exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL``
     scores. ``edges`` say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and
     ``weights (E, H)`` or ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge
     keeps a number a head. Without ``energy`` the ``lse`` means nothing.
@@ -66,7 +67,8 @@ def align(
         lse, mix, pull = (_from_nodes(t, batch) for t in along(_to_nodes(q), _to_nodes(k), edges))
         return Alignment(lse, mix.to(q.dtype), pull.to(q.dtype))
     dense = context is not None and (context.pairs is not None or context.weights is not None)
-    if dense or mixing is not None or torch.compiler.is_exporting() or batch * heads * n * n <= SMALL:
+    plain = torch.compiler.is_exporting() or is_counted()
+    if dense or mixing is not None or plain or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self, mixing)
     tokens = context.tokens if context else None
     if takes(q, k):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 
 def is_eager(x: Tensor) -> bool:
@@ -14,3 +17,11 @@ def is_eager(x: Tensor) -> bool:
     traced = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing()
     watched = traced or torch._C._len_torch_dispatch_stack() > 0
     return not watched and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def is_counted() -> bool:
+    """Whether torch's ``FlopCounterMode`` looks on, which knows no operators of ours; its module imports much."""
+    module = sys.modules.get("torch.utils.flop_counter")
+    if module is None or torch.compiler.is_compiling():
+        return False
+    return any(isinstance(mode, module._FlopCounterMode) for mode in _get_current_dispatch_mode_stack())

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import register_flop_formula
 
 from attractor.energy.ops import triton_strips
 from attractor.energy.ops.padding import Parts, around_padding
@@ -132,20 +131,6 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
     dmix, dpull = (torch.zeros_like(q) if d is None else d.contiguous() for d in (dmix, dpull))
     upstream = dlse, dmix, dpull
     return *torch.ops.attractor.align_gradient(q, k, v, absent, ctx.include_self, lse, mix, *upstream), None, None, None
-
-
-@register_flop_formula([torch.ops.attractor.align])
-def _(q: tuple[int, ...], *others: Any, **settings: Any) -> int:
-    """Of ``q k^T``, ``P k`` and ``P^T v``."""
-    groups, n, width = q
-    return 3 * 2 * groups * n * n * width
-
-
-@register_flop_formula([torch.ops.attractor.align_gradient])
-def _(q: tuple[int, ...], *others: Any, **settings: Any) -> int:
-    """Of the six products of the equations; the scores, made anew, do not count."""
-    groups, n, width = q
-    return 6 * 2 * groups * n * n * width
 
 
 def no_further(ctx: Any, *_: Tensor | None) -> NoReturn:
