@@ -16,11 +16,14 @@ import ctypes
 import importlib.util
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+LONG = 1.0  # seconds: a pass of a tenth of that is else at the mercy of whatever the machine does beside it
 
 
 def resident(field: str) -> float:
@@ -32,17 +35,23 @@ def resident(field: str) -> float:
 def timed(work: Callable[[], Any], device_mb: Callable[[bool], float | None] = lambda reset: None) -> dict[str, float]:
     """Seconds of ``work``, those of the processor, and the peak of memory in MB above what is held before it.
 
-    The memory is that of the device where ``device_mb`` tells it: what is held after a reset, then the peak.
+    The first time tells the memory, that of the device where ``device_mb`` tells it: what is held after a reset, then
+    the peak. It warms up for the times after it, of which the median counts: as many as ``LONG`` has room for, or one.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)  # gives back what the turn before has freed
     Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
     before, held = resident("VmRSS"), device_mb(True)
-    start, processor = time.perf_counter(), time.process_time()
     work()
-    spent = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - processor}
-    peak = device_mb(False)
-    return {**spent, "peak_mb": resident("VmHWM") - before if held is None or peak is None else peak - held}
+    top, peak = resident("VmHWM"), device_mb(False)
+    spent: list[tuple[float, float]] = []
+    while not spent or sum(seconds for seconds, _ in spent) < LONG:
+        start, processor = time.perf_counter(), time.process_time()
+        work()
+        spent.append((time.perf_counter() - start, time.process_time() - processor))
+    seconds, cpu_seconds = map(statistics.median, zip(*spent, strict=True))
+    memory = top - before if held is None or peak is None else peak - held
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": memory}
 
 
 def load(side: Path) -> Any:

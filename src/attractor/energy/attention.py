@@ -6,11 +6,18 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.edges import Edges
 from attractor.energy.ops import Alignment, Mixing, align, attention_map, linear, merge_heads, recomputed, split_heads
+from attractor.energy.ops.lanes import LANES
+from attractor.energy.ops.passes import passed
+from attractor.energy.ops.pieces import AlongEdges
+from attractor.energy.ops.pieces import takes as takes_pieces
+from attractor.energy.ops.resident import AllPairs
+from attractor.energy.ops.resident import takes as takes_all_pairs
 
 
 class EnergyAttention(Energy):
@@ -68,14 +75,18 @@ class EnergyAttention(Energy):
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-sum_h 1/beta_h logsumexp_B S_CB`` of every token C, ``(B, N, D) -> (B, N)``."""
-        return self._per_token(self._align(g, context))
+        return self.per_head(g, context).sum(dim=1)
 
     def per_head(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-1/beta_h logsumexp_B S_CB`` of every token C and head, ``(B, N, D) -> (B, H, N)``."""
-        return self._per_head(self._align(g, context))
+        passed = self._passed(g, context, energy=True, force=False)
+        return self._per_head(self._align(g, context).lse if passed is None else passed[0])
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
+        passed = self._passed(g, context, energy=False)
+        if passed is not None:
+            return passed[1]
         if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
             return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
         if self.M is None and (context is None or context.all_pairs):
@@ -84,8 +95,11 @@ class EnergyAttention(Energy):
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of scores."""
-        aligned = self._align(g, context)
-        return self._per_token(aligned).sum(dim=1), self._force(g, aligned)
+        passed = self._passed(g, context, energy=True)
+        if passed is None:
+            aligned = self._align(g, context)
+            passed = aligned.lse, self._force(g, aligned)
+        return self._per_head(passed[0]).sum(dim=(1, 2)), passed[1]
 
     def maps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0.
@@ -101,6 +115,40 @@ class EnergyAttention(Energy):
         beta = "learnt" if isinstance(self.beta, Tensor) else f"{self.beta:g}"
         flags = f"bias={self.bias is not None}, include_self={self.include_self}, mix_heads={self.M is not None}"
         return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
+
+    def _passed(
+        self, g: Tensor, context: Context | None, energy: bool, force: bool = True
+    ) -> tuple[Tensor, Tensor] | None:
+        """``lse (B, H, N)`` and force by one compiled pass over the tokens, where there is one for such."""
+        g = real_tokens(g, self.W.shape[-1], context)
+        if context is not None and context.edges:
+            return self._passed_along(g, context, energy) if force and self.bias is None else None
+        if self.M is not None or (context is not None and not context.all_pairs):
+            return None
+        w: Tensor = self.W
+        dim = g.shape[-1]
+        if self.bias is not None:  # the weight of a further number, which is 1
+            g = F.pad(F.pad(g, (0, 1), value=1), (0, LANES - 1))
+            w = F.pad(torch.cat([w, self.bias.unsqueeze(-1)], dim=-1), (0, LANES - 1))
+        if not takes_all_pairs(g, w):
+            return None
+        lse, pull = passed(AllPairs(context, self.include_self, energy, force), g, w, self._betas(g))
+        return lse, pull[..., :dim]
+
+    def _passed_along(self, g: Tensor, context: Context, energy: bool) -> tuple[Tensor, Tensor] | None:
+        """The same along edges."""
+        context.check_pairs(g.shape[0], self.heads, g.shape[1])
+        edges, weights = context.relation(self.relation, g.shape[1]), context.relation_weights(self.relation)
+        weights = self.W.new_ones(1, 1) if weights is None else weights
+        if len(g) != 1 or not takes_pieces(g[0], self.W, weights, edges):
+            return None
+        back = torch.eye(self.heads) if self.M is None else self.M
+        operands = g[0], self.W, back * self._betas(g), back, weights.expand(edges.count, self.heads)
+        lse, force = passed(AlongEdges(edges, energy), *operands)
+        return lse.T.unsqueeze(0), force.unsqueeze(0)
+
+    def _betas(self, g: Tensor) -> Tensor:
+        return self.beta.flatten() if isinstance(self.beta, Tensor) else g.new_full((self.heads,), self.beta)
 
     def _align(self, g: Tensor, context: Context | None) -> Alignment:
         q, k = self.queries_keys(g, context)
@@ -120,11 +168,8 @@ class EnergyAttention(Energy):
         edges = context.relation(self.relation, g.shape[1])
         return {"edges": edges, "weights": context.relation_weights(self.relation), "mixing": mixing}
 
-    def _per_head(self, aligned: Alignment) -> Tensor:
-        return -(aligned.lse.unsqueeze(-1) / self.beta).squeeze(-1)
-
-    def _per_token(self, aligned: Alignment) -> Tensor:
-        return self._per_head(aligned).sum(dim=1)
+    def _per_head(self, lse: Tensor) -> Tensor:
+        return -(lse.unsqueeze(-1) / self.beta).squeeze(-1)
 
     def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
         pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)

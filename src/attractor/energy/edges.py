@@ -8,8 +8,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from attractor.energy.ops.rows import compress, transpose
+from attractor.energy.ops.rows import compress, pieces, transpose
 from attractor.errors import InputError
+
+PIECE = 96  # tokens whose queries and keys stay near a processor's core: see benchmarks/LOG.md
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,11 @@ class Edges:
     def order(self) -> Tensor:
         """Which of ``indices`` each of ``transposed.indices`` is, int64 ``(E,)``."""
         return self.indices.argsort(stable=True)
+
+    @cached_property
+    def pieces(self) -> Tensor:
+        """Where parts start that no edge leaves, and where the last ends; of ``PIECE`` tokens where it can be."""
+        return pieces(*self.arrays, PIECE)
 
     def degrees(self) -> Tensor:
         """How many tokens each one sees, int64 ``(N,)``."""

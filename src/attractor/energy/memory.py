@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
 from attractor.energy.ops import linear, recomputed
+from attractor.energy.ops.passes import passed
 from attractor.energy.ops.precision import at_least_float32
+from attractor.energy.ops.relu_memory import ReluMemory, takes
 from attractor.errors import InputError
 
 INIT_STD = 0.02
@@ -70,6 +72,8 @@ class HopfieldMemory(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
         g = real_tokens(g, self.xi.shape[1], context)
+        if self.activation == "relu" and self.bias is None and takes(g.flatten(0, 1), self.xi):
+            return _cleared(passed(ReluMemory(), g.flatten(0, 1), self.xi)[0].view_as(g), context)
         own = [self.xi] if self.bias is None else [self.xi, self.bias]
         force = recomputed(lambda _, *operands: (self._slope(linear(*operands)),), g.flatten(0, 1), [self.xi], own)
         return _cleared(force.view_as(g), context)

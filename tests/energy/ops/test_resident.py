@@ -1,9 +1,8 @@
-"""Alignment in one pass a head: the numbers and derivatives of the reference, whatever the tokens and their layout."""
+"""All pairs in one pass a head: the numbers and derivatives of the plain way, whatever the tokens and who is there."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -11,169 +10,174 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from attractor.energy import Context
-from attractor.energy.ops import lanes
+from attractor.energy import Context, EnergyAttention
 from attractor.energy.ops import resident as module
-from attractor.energy.ops.alignment import align, reference
-from attractor.energy.ops.resident import resident, takes
+from attractor.energy.ops.passes import passed
+from attractor.energy.ops.resident import AllPairs, takes
 from many_threads import cut_for_two_threads
 
-SIZES = [1, 2, 5, 6, 16, 17, 65]  # a block of rows and a block of columns, one more and one less
+SIZES = [1, 2, 5, 6, 8, 16, 17, 65]  # tiles of six and four rows and of sixteen columns, one more and one less
 MASKS = ["all", "padded", "shared"]
+DIM, HEADS, WIDTH = 32, 3, 16
 
 
-def operands(n: int, width: int = 16) -> tuple[Tensor, Tensor]:
-    """Queries and keys as linear maps leave them: heads side by side in every token."""
-    q, k = (torch.randn(3, n, 2, width).transpose(1, 2).requires_grad_() for _ in "qk")
-    return q, k
+def operands(n: int, batch: int = 3) -> list[Tensor]:
+    """Tokens, weights and beta."""
+    g, w = torch.randn(batch, n, DIM), torch.randn(2, HEADS, WIDTH, DIM) / DIM**0.5
+    return [t.requires_grad_() for t in (g, w, torch.rand(HEADS) + 0.5)]
 
 
-def mask(kind: str, n: int) -> Tensor | None:
+def mask(kind: str, n: int) -> Context | None:
     """The first sample whole, one token of the second, none of the third; or the first alone for all."""
     tokens = torch.zeros(3, n, dtype=torch.bool)
     tokens[0, : max(1, n - 2)], tokens[1, 0] = True, True
-    return {"all": None, "padded": tokens, "shared": tokens[:1]}[kind]
+    return {"all": None, "padded": Context(tokens=tokens), "shared": Context(tokens=tokens[:1])}[kind]
 
 
-def close(found: object, expected: object) -> None:
-    torch.testing.assert_close(found, expected, rtol=2e-5, atol=2e-5)
+def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
 
 
 @pytest.mark.parametrize("include_self", [True, False])
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("n", SIZES)
-def test_equals_the_reference_with_its_gradients(n: int, kind: str, include_self: bool) -> None:
-    (q, k), tokens = operands(n), mask(kind, n)
-    mine, plain = resident(q, k, tokens, include_self), reference(q, k, Context(tokens=tokens), include_self)
-    close(mine, tuple(plain))
+def test_equals_the_plain_way_with_its_gradients(n: int, kind: str, include_self: bool) -> None:
+    given, context = operands(n), mask(kind, n)
+    if context is not None:
+        given[0] = context.clear(given[0].detach().expand(3, n, DIM)).requires_grad_()
+    work = AllPairs(context, include_self)
+    mine, plain = passed(work, *given), work.plain(*given)
+    close(mine, plain)
     upstream = [torch.randn_like(t) for t in mine]
-    for results in (slice(0, 3), slice(0, 1), slice(1, 2), slice(2, 3)):  # what is not used sends nothing back
+    for results in (slice(0, 2), slice(0, 1), slice(1, 2)):  # what is not used sends nothing back
         found, expected = (
-            torch.autograd.grad(a[results], (q, k), upstream[results], retain_graph=True) for a in (mine, plain)
+            torch.autograd.grad(a[results], given, upstream[results], retain_graph=True, materialize_grads=True)
+            for a in (mine, plain)
         )
         close(found, expected)
 
 
-@pytest.mark.parametrize("kind", MASKS)
-def test_the_energy_has_two_derivatives_and_no_more(kind: str) -> None:
-    (q, k), tokens, found = operands(5), mask(kind, 5), []
-    for lse in (resident(q, k, tokens)[0], reference(q, k, Context(tokens=tokens)).lse):
-        first = torch.autograd.grad(lse.square().mean(), (q, k), create_graph=True)
-        found.append(torch.autograd.grad(sum(t.square().sum() for t in first), (q, k), create_graph=True))
+@pytest.mark.parametrize("wanted", [0, 1])
+def test_further_derivatives_are_those_of_the_plain_way(wanted: int) -> None:
+    given, work, found = operands(5), AllPairs(None, True), []
+    for results in (passed(work, *given), work.plain(*given)):
+        first = torch.autograd.grad(results[wanted].square().mean(), given, create_graph=True, materialize_grads=True)
+        found.append(torch.autograd.grad(sum(t.square().sum() for t in first), given, materialize_grads=True))
     close(*found)
-    with pytest.raises(RuntimeError, match="two derivatives of its energy"):
-        torch.autograd.grad(found[0][0].square().sum(), q)
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_threads_share_the_heads(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    q, k = operands(7)
-    alone = resident(q, k)
+@pytest.mark.parametrize("batch", [1, 5])
+def test_threads_share_samples_and_heads(batch: int, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = operands(7, batch)
+    alone = passed(AllPairs(None, True), *given)
+    gradients = torch.autograd.grad(alone[1].square().sum(), given)
     cut_for_two_threads(monkeypatch, own)
-    assert all(torch.equal(a, b) for a, b in zip(alone, resident(q, k), strict=True))
+    shared = passed(AllPairs(None, True), *given)
+    close(shared, alone)
+    close(torch.autograd.grad(shared[1].square().sum(), given), gradients)
 
 
-@pytest.mark.parametrize("layout", [(0, 1, 2, 3), (0, 2, 1, 3), (3, 2, 1, 0)])
-def test_any_layout(layout: tuple[int, ...]) -> None:
-    shape = [(3, 2, 5, 16)[axis] for axis in layout]
-    q, k = (torch.randn(shape).permute(*(layout.index(axis) for axis in range(4))) for _ in "qk")
-    assert q.shape == (3, 2, 5, 16)
-    close(resident(q, k), tuple(reference(q, k)))
+def test_what_is_not_asked_for_is_not_there() -> None:
+    given = operands(7)
+    lse, force = passed(AllPairs(None, True), *given)
+    only_lse, no_force = passed(AllPairs(None, True, force=False), *given)
+    no_lse, only_force = passed(AllPairs(None, True, energy=False), *given)
+    assert no_lse.numel() == no_force.numel() == 0
+    assert torch.equal(lse, only_lse) and torch.equal(force, only_force)
+    close(*(torch.autograd.grad(t.sum(), given, retain_graph=True, materialize_grads=True) for t in (lse, only_lse)))
+    close(*(torch.autograd.grad(t.sum(), given, materialize_grads=True) for t in (force, only_force)))
 
 
-def test_results_lie_as_the_queries_do() -> None:
-    q, k = operands(5)
-    for result in resident(q, k)[1:]:
-        assert result.transpose(1, 2).is_contiguous()  # heads side by side again: no copy for the next linear map
-
-
-@pytest.mark.parametrize("scale", [1e-3, 30.0, 1e4])
+@pytest.mark.parametrize("scale", [1e-3, 5.0, 100.0])
 def test_scores_of_any_size(scale: float) -> None:
-    q, k = (t.detach() for t in operands(20))
-    mine, plain = resident(scale * q, k), reference(scale * q.double(), k.double())
-    for a, b in zip(mine, plain, strict=True):
+    g, w, beta = (t.detach() for t in operands(20))
+    mine = passed(AllPairs(None, True), scale * g, w, beta)
+    for a, b in zip(mine, AllPairs(None, True).plain(scale * g.double(), w.double(), beta.double()), strict=True):
         torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-4 * float(b.abs().max()))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_what_is_not_a_number_is_seen(bad: float) -> None:
-    q, k = (t.detach() for t in operands(20))
-    q[1, 1, 3, 2] = bad
-    lse, mix, _ = resident(q, k)
-    assert not lse[1, 1, 3].isfinite() and not mix[1, 1, 3].isfinite().any()
-    assert lse[0].isfinite().all() and mix[0].isfinite().all()
-
-
-def test_absent_keys_may_be_anything() -> None:
-    q, k = (t.detach() for t in operands(20))
-    tokens = torch.ones(3, 20, dtype=torch.bool)
-    tokens[:, 7] = False
-    k[:, :, 7] = float("nan")
-    lse = resident(q, k, tokens)[0]
-    assert lse.isfinite().all()
-    close(lse, reference(q, k.nan_to_num(), Context(tokens=tokens)).lse)
+    g, w, beta = (t.detach() for t in operands(20))
+    g[1, 3, 2] = bad
+    lse, force = passed(AllPairs(None, True), g, w, beta)
+    assert not lse[1, :, 3].isfinite().any() and not force[1, 3].isfinite().any()
+    assert lse[0].isfinite().all() and force[0].isfinite().all()
 
 
 def test_scores_below_any_other() -> None:
-    q, k = torch.full((1, 2, 20, 16), -1e16), torch.full((1, 2, 20, 16), 1e15)
-    torch.testing.assert_close(resident(q, k)[0], torch.full((1, 2, 20), -1.6e32))
+    g, w = torch.full((1, 20, 16), 1e15), torch.zeros(2, 1, 16, 16)
+    w[0, 0, 0, 0], w[1, 0, 0, 0] = -1e16, 1e-14  # a score of -1e32
+    lse = passed(AllPairs(None, True), g, w, torch.ones(1))[0]
+    torch.testing.assert_close(lse, torch.full((1, 1, 20), -1e32))
 
 
 def test_no_samples() -> None:
-    lse, mix, pull = resident(*(torch.zeros(0, 2, 5, 16) for _ in "qk"))
-    assert lse.shape == (0, 2, 5) and mix.shape == pull.shape == (0, 2, 5, 16)
+    given = operands(5, batch=0)
+    lse, force = passed(AllPairs(None, True), *given)
+    assert lse.shape == (0, HEADS, 5) and force.shape == (0, 5, DIM)
+    assert all(t.eq(0).all() for t in torch.autograd.grad(force.sum(), given))
 
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take this processor for one with the vectors."""
+    """Take this processor for one with the vectors, and any work for large enough."""
     monkeypatch.setattr(module, "FAST", True)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(module, "SMALLEST", 0)
 
 
-def test_takes_what_it_can_hold(fast: None) -> None:
-    q = torch.zeros(1, 2, 512, 16)
-    assert takes(q, q)
-    for other in [
-        torch.zeros(1, 2, 513, 16),
-        torch.zeros(1, 2, 0, 16),
-        torch.zeros(1, 2, 5, 24),
-        torch.zeros(1, 2, 5, 144),
-        torch.zeros(1, 1, 512, 16),  # fewer heads than threads
-        q.double(),
-        q.to("meta"),
-    ]:
-        assert not takes(other, other)
-    for other in (q.double(), q[:, :, :5], q[:, :1], q.to("meta")):
-        assert not takes(q, other) and not takes(other, q)
+def sized(n: int = 5, width: int = WIDTH, dim: int = DIM) -> tuple[Tensor, Tensor]:
+    return torch.zeros(1, n, dim), torch.zeros(2, HEADS, width, dim)
+
+
+def test_takes_what_it_can_hold(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert takes(*sized(512))
+    for other in (sized(513), sized(0), sized(width=24), sized(width=144), sized(dim=24)):
+        assert not takes(*other)
+    g, w = sized()
+    for change in (Tensor.double, Tensor.bfloat16, lambda t: t.to("meta")):
+        assert not takes(change(g), w) and not takes(g, change(w))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not takes(g, w)
+    monkeypatch.setattr(module, "SMALLEST", g.shape[1] * w.numel() + 1)
+    assert not takes(g, w)
 
 
 def test_leaves_to_others_what_is_watched_or_transformed(fast: None) -> None:
-    q, asked = torch.zeros(3, 2, 5, 16), []
+    (g, w), asked = sized(), []
     with FlopCounterMode(display=False):
-        assert not takes(q, q)
+        assert not takes(g, w)
     with FakeTensorMode() as mode:
-        fake = mode.from_tensor(q)
-    assert not takes(fake, fake)
-    torch.vmap(lambda k: asked.append(takes(q[:1], k[None])) or k)(q)
+        assert not takes(mode.from_tensor(g), mode.from_tensor(w))
+    torch.vmap(lambda g: asked.append(takes(g[None], w)) or g)(g)
     assert asked == [False]
 
 
 def test_another_processor_has_other_kernels(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAST", False)
-    assert not takes(*(torch.zeros(1, 2, 5, 16) for _ in "qk"))
+    assert not takes(*sized())
 
 
-def test_what_is_compiled_is_compiled_anew_when_lanes_change() -> None:
-    source = Path(lanes.__file__).read_bytes()
-    assert hashlib.sha256(source).hexdigest()[:16] == module.LANES_DIGEST, "put the digest of lanes.py into resident.py"
-
-
-def test_is_chosen_for_tokens_that_fit(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
-    monkeypatch.setattr("attractor.energy.ops.alignment.resident", lambda *given: taken.append(given) or [None] * 3)
-    align(*(torch.zeros(1, 16, 65, 16) for _ in "qk"))
-    assert len(taken) == 1
-    monkeypatch.setattr(module, "SCORES", 0)
-    align(*(torch.zeros(1, 16, 65, 16) for _ in "qk"))
-    assert len(taken) == 1
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("learn_beta", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_energy_takes_it_and_remains_what_it_is(
+    bias: bool, learn_beta: bool, include_self: bool, fast: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attention = EnergyAttention(DIM, HEADS, WIDTH, bias=bias, learn_beta=learn_beta, include_self=include_self)
+    for parameter in attention.parameters():
+        torch.nn.init.uniform_(parameter, 0.1, 0.4)
+    context = mask("padded", 7)
+    g, parameters = torch.randn(3, 7, DIM, requires_grad=True), list(attention.parameters())
+    found, used = [], []
+    monkeypatch.setattr("attractor.energy.attention.AllPairs", lambda *given: used.append(given) or AllPairs(*given))
+    for on in (True, False):
+        monkeypatch.setattr(module, "FAST", on)
+        energy, force = attention.evaluate(g, context)
+        parts = attention.per_head(g, context), attention.per_token(g, context), attention.force(g, context)
+        loss = energy.sum() + force.square().sum() + sum(part.square().sum() for part in parts)
+        found.append([energy, force, *parts, *torch.autograd.grad(loss, [g, *parameters])])
+    assert len(used) == 4
+    close(*found)

@@ -12,7 +12,6 @@ from attractor.energy.ops.eager import is_counted
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.precision import at_least_float32
-from attractor.energy.ops.resident import resident, takes
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
@@ -71,8 +70,6 @@ def align(
     if dense or mixing is not None or plain or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self, mixing)
     tokens = context.tokens if context else None
-    if takes(q, k):
-        return Alignment(*resident(q, k, tokens, include_self))
     return Alignment(*strips(q, k, tokens, include_self, energy))
 
 

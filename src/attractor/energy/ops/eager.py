@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 
@@ -25,3 +25,11 @@ def is_counted() -> bool:
     if module is None or torch.compiler.is_compiling():
         return False
     return any(isinstance(mode, module._FlopCounterMode) for mode in _get_current_dispatch_mode_stack())
+
+
+def is_float32(*tensors: Tensor) -> bool:
+    """Whether all of them are plain numbers in float32 on a CPU, that nobody watches or wants in another precision."""
+    return not torch.is_autocast_enabled("cpu") and all(
+        is_eager(t) and t.device.type == "cpu" and t.dtype == torch.float32 and type(t) in (Tensor, nn.Parameter)
+        for t in tensors
+    )

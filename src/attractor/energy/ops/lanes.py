@@ -114,6 +114,17 @@ def minimum(typing: Any, a: Any, b: Any) -> Any:
 
 
 @built_in
+def where_positive(typing: Any, a: Any, b: Any) -> Any:
+    """``b`` where ``a > 0``, else 0."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b = arguments
+        return builder.select(builder.fcmp_ordered(">", a, _constant(0)), b, _constant(0))
+
+    return lanes(a, b), code
+
+
+@built_in
 def total(typing: Any, v: Any) -> Any:
     """The sum of all lanes."""
 
@@ -180,6 +191,7 @@ def _register(sign: Any, name: str) -> None:
 _register(operator.add, "fadd")
 _register(operator.sub, "fsub")
 _register(operator.mul, "fmul")
+_register(operator.truediv, "fdiv")
 
 
 def _require_float32(array: Any) -> None:

@@ -1,254 +1,267 @@
-"""Alignment of so few tokens that all of one head stays in the cache of a core: one compiled pass a head, in float32.
+"""Energy attention of all pairs among so few tokens that what one head makes of them stays in the cache of a core.
 
-Queries and keys are read where the linear maps left them, and results are written where the next ones want them. The
-matrix products are those of six rows and sixteen columns at a time, all of whose sums stay in registers: see
-benchmarks/LOG.md.
+One compiled pass, from tokens to forces: queries, keys and scores are made and used up a head at a time, and made anew
+for gradients. In float32.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from attractor.energy.ops.eager import is_eager
+from attractor.energy.ops.alignment import align
+from attractor.energy.ops.attention import merge_heads, split_heads
+from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.lanes import FAST, LANES, exp, fma, highest, load, maximum, minimum, splat, store, total
-from attractor.energy.ops.padding import Parts, around_padding
-from attractor.energy.ops.strips import no_further
-from attractor.energy.ops.threads import compiled, over_parts
+from attractor.energy.ops.linear_maps import linear
+from attractor.energy.ops.passes import Tensors
+from attractor.energy.ops.products import copy, even, odd_lines, panels, product, to_panels
+from attractor.energy.ops.threads import GROUPS, compiled, over_parts, shares
 
-ROWS = 6  # of a product at once: with two registers each, as many as AVX2 has room for
+if TYPE_CHECKING:
+    from attractor.energy.base import Context
+
 SCORES, WIDEST = 2**18, 128  # of one head, 1 MB, and its width: what a core's cache holds
+SMALLEST = 2**22  # multiplications worth laying weights out anew for
 NEVER = np.float32(torch.finfo(torch.float32).min / 2)  # of an excluded pair; finite, as rows without a key must stay
-# Of lanes.py: numba knows what it has compiled by the file that a function stands in, and by nothing that this imports.
-LANES_DIGEST = "32c4aabe104b9748"
 
 
-def takes(q: Tensor, k: Tensor) -> bool:
-    """Whether ``q, k (B, H, N, Y)`` are for this file."""
-    plain = all(type(t) in (Tensor, nn.Parameter) and is_eager(t) for t in (q, k))
+def takes(g: Tensor, w: Tensor) -> bool:
+    """Whether tokens ``g (B, N, D)`` and their ``w (2, H, Y, D)`` are for this file."""
     return (
         FAST
-        and plain
-        and q.shape == k.shape
-        and q.device.type == k.device.type == "cpu"
-        and q.dtype == k.dtype == torch.float32
-        and q.shape[-1] % LANES == 0
-        and q.shape[-1] <= WIDEST
-        and 0 < q.shape[-2] ** 2 <= SCORES
-        and q.shape[0] * q.shape[1] >= torch.get_num_threads()
+        and is_float32(g, w)
+        and w.shape[2] % LANES == w.shape[3] % LANES == 0
+        and w.shape[2] <= WIDEST
+        and 0 < g.shape[1] ** 2 <= SCORES
+        and g.shape[0] * g.shape[1] * w.numel() >= SMALLEST
     )
 
 
-def resident(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: bool = True) -> Parts:
-    """``lse``, ``P K`` and ``P^T Q`` as of :func:`attractor.energy.ops.strips.strips`, by as many derivatives."""
-    return around_padding(lambda v, absent: _Align.apply(q, k, v, absent, include_self), q, tokens, include_self)
+@dataclass(frozen=True)
+class AllPairs:
+    """``lse (B, H, N)`` and ``-dE/dg (B, N, D)`` of :class:`attractor.energy.EnergyAttention`, without biases.
 
+    Operands are ``g (B, N, D)``, ``w (2, H, Y, D)`` and ``beta (H,)``; the ``context`` may say which tokens are there.
+    What is not asked for, ``energy`` or ``force``, is empty.
+    """
 
-class _Align(torch.autograd.Function):
-    """``lse (B, H, N)``, ``P k`` and ``P^T v``; ``q, k, v (B, H, N, Y)``, ``absent (B, N)`` keys."""
+    context: Context | None
+    include_self: bool
+    energy: bool = True
+    force: bool = True
 
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool) -> Parts:
-        operands = [_by_tokens(t) for t in (q, k, v)]
-        lse, mix, pull = q.new_empty(q.shape[:3]), torch.empty_like(operands[0]), torch.empty_like(operands[0])
-        _over_heads(_align, _most(q, absent), *operands, lse, mix, pull, include_self)
-        mix, pull = mix.transpose(1, 2), pull.transpose(1, 2)
-        ctx.save_for_backward(q, k, v, absent, mix)
-        ctx.include_self = include_self
-        ctx.set_materialize_grads(False)
-        return lse, mix, pull
+    def plain(self, g: Tensor, w: Tensor, beta: Tensor) -> Tensors:
+        """By alignment of queries and keys, which it holds."""
+        q, k = (split_heads(linear(g, each), len(beta)) for each in w.flatten(1, 2))
+        aligned = align(q * beta[:, None, None], k, self.context, self.include_self)
+        pull = aligned.pull / beta[:, None, None]
+        mixed = (linear(merge_heads(t), each.T) for t, each in zip((aligned.mix, pull), w.flatten(1, 2), strict=True))
+        return aligned.lse, sum(mixed, start=torch.zeros_like(g))
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """The gradient of ``lse`` alone is an alignment again, hence differentiable; any other is so only once."""
-        (q, k, v, absent, mix), (dlse, dmix, dpull) = ctx.saved_tensors, grads
-        if dmix is None and dpull is None and dlse is not None:
-            row = dlse.unsqueeze(-1)
-            return row * mix, _Align.apply(q, k, row * q, absent, ctx.include_self)[2], None, None, None
-        dlse = q.new_zeros(q.shape[:3]) if dlse is None else dlse
-        dmix, dpull = (torch.zeros_like(q) if d is None else d for d in (dmix, dpull))
-        return *_Gradient.apply(q, k, v, absent, ctx.include_self, dlse, dmix, dpull), None, None
+    def results(self, g: Tensor, w: Tensor, beta: Tensor, keep: bool) -> tuple[Tensors, Tensors]:
+        """One pass; nothing is kept."""
+        batch, n, _ = g.shape
+        split = self._split(g, w)
+        lse = g.new_empty(batch if self.energy else 0, len(beta), n)
+        force = g.new_empty(split, batch if self.force else 0, *g.shape[1:])
+        given = self._prepared(g, w, beta)
+        over_parts(_force, batch * split, *given, self.include_self, lse, force, cells=n * w.numel())
+        return (lse, force.sum(dim=0) if split > 1 else force[0]), ()
 
+    def gradients(self, operands: Tensors, kept: Tensors, upstream: tuple[Tensor | None, ...]) -> Tensors:
+        """Another pass, over as many groups of samples as threads are kept busy with."""
+        (g, w, beta), (dlse, df) = operands, upstream
+        batch, n, _ = g.shape
+        dlse = g.new_zeros(batch, len(beta), n) if dlse is None or not self.energy else dlse.contiguous()
+        df = torch.zeros_like(g) if df is None or not self.force else df.contiguous()
+        split = self._split(g, w)
+        groups = shares(batch * split)
+        given = *self._prepared(g, w, beta), self.include_self, groups, dlse, df
+        count = len(groups) - 1
+        results = g.new_empty(split, *g.shape), g.new_zeros(count, *w.shape), g.new_zeros(count, len(beta))
+        over_parts(_gradient, count, *given, *results, cells=n * w.numel())
+        return tuple(t.sum(dim=0) for t in results)
 
-class _Gradient(torch.autograd.Function):
-    """``dq``, ``dk`` and ``dv``, by the equations of :func:`attractor.energy.ops.strips._gradient`."""
+    def _split(self, g: Tensor, w: Tensor) -> int:
+        """Into how many parts the heads of every sample are cut, where samples alone leave threads idle."""
+        wanted = GROUPS * torch.get_num_threads()
+        return 1 if len(g) >= wanted else min(w.shape[1], -(-wanted // max(1, len(g))))
 
-    @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool, *upstream: Tensor
-    ) -> tuple[Tensor, ...]:
-        dlse, dmix, dpull = upstream
-        operands = [_by_tokens(t) for t in (q, k, v, dmix, dpull)]
-        gradients = [torch.empty_like(operands[0]) for _ in range(3)]
-        _over_heads(_gradient, _most(q, absent), *operands, dlse.contiguous(), *gradients, include_self)
-        return tuple(t.transpose(1, 2) for t in gradients)
-
-    @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> NoReturn:
-        """There is none."""
-        no_further(ctx)
-
-
-def _over_heads(kernel: Any, most: Tensor, q: Tensor, *others: Any) -> None:
-    """Call a kernel with these for ranges of the heads of all samples."""
-    batch, n, heads, width = q.shape
-    over_parts(kernel, batch * heads, most, q, *others, cells=n * n * width // 4)
-
-
-def _by_tokens(t: Tensor) -> Tensor:
-    """``(B, H, N, Y) -> (B, N, H, Y)``, one layout for all kernels: of what a linear map left no copy."""
-    return t.transpose(1, 2).contiguous()
-
-
-def _most(q: Tensor, absent: Tensor | None) -> Tensor:
-    """What the scores of every key are at the most, ``(B, N)``."""
-    most = q.new_full((q.shape[0], q.shape[2]), math.inf)
-    return most if absent is None else most.masked_fill_(absent, float(NEVER))
+    def _prepared(self, g: Tensor, w: Tensor, beta: Tensor) -> Tensors:
+        """The operands as both passes read them, and which tokens are there."""
+        there = torch.ones(g.shape[:2], dtype=torch.bool)
+        if self.context is not None and self.context.tokens is not None:
+            there &= self.context.tokens
+        return g.contiguous(), *panels(w), beta.contiguous(), there
 
 
 @compiled
-def _align(most, q, k, v, lse, mix, pull, include_self, first, last):
-    n, heads, width = q.shape[1:]
-    rows, columns = _room(n)
-    queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
-    across, p, limits = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _limits(columns)
-    for head in range(first, last):
-        b, h = head // heads, head % heads
-        _copy(q[b, :, h], queries)
-        _copy(k[b, :, h], keys)
-        _copy(v[b, :, h], values)
-        _transpose(keys, across, n)
-        _product(queries, across, p, width, False)
-        limits[:n] = most[b]
-        _softmax(limits, p, lse[b, h], include_self)
-        _product(p, keys, out, n, False)
-        _copy(out, mix[b, :, h])
-        _product(p.T, values, out, n, False)
-        _copy(out, pull[b, :, h])
+def _force(g, w_in, w_out, beta, there, include_self, lse, force, first, last):
+    n, dim, heads, width = g.shape[1], g.shape[2], len(beta), w_out.shape[3]
+    split, rows = len(force), even(n)
+    x, out, q, k = _rows(rows, dim), _rows(rows, dim), _rows(rows, width), _rows(rows, width)
+    mix, pull, p = _rows(rows, width), _rows(rows, width), _rows(rows, odd_lines(n))
+    across, by_column, limits = _panels(width, n), _panels(rows, width), np.empty(_columns(n), np.float32)
+    live, no_lse = np.empty(n, np.bool_), np.empty(0, np.float32)
+    for part in range(first, last):
+        b, first_head, last_head = part // split, part % split * heads // split, (part % split + 1) * heads // split
+        copy(g[b], x)
+        _look(there[b], include_self, limits, live)
+        for h in range(first_head, last_head):
+            product(x, w_in[0, h], q, dim, False)
+            product(x, w_in[1, h], k, dim, False)
+            _transpose(k, across, n)
+            product(q, across, p, width, False)
+            _softmax(limits, live, beta[h], include_self, p, lse[b, h] if len(lse) else no_lse)
+            if force.shape[1]:
+                to_panels(k, by_column, 0)
+                product(p, by_column, mix, n, False)
+                to_panels(q, by_column, 0)
+                product(p.T[:rows], by_column, pull, n, False)
+                product(mix, w_out[0, h], out, width, h > first_head)
+                product(pull, w_out[1, h], out, width, True)
+        if force.shape[1]:
+            copy(out[:n], force[part % split, b])
 
 
 @compiled
-def _gradient(most, q, k, v, dmix, dpull, dlse, dq, dk, dv, include_self, first, last):
-    n, heads, width = q.shape[1:]
-    rows, columns = _room(n)
-    queries, keys, values, out = _tokens(rows, width), _tokens(rows, width), _tokens(rows, width), _tokens(rows, width)
-    mixed, pulled, lse = _tokens(rows, width), _tokens(rows, width), np.empty(n, np.float32)
-    across, p, limits = np.zeros((width, columns), np.float32), np.zeros((rows, columns), np.float32), _limits(columns)
-    dp = np.zeros((rows, columns), np.float32)
-    for head in range(first, last):
-        b, h = head // heads, head % heads
-        _copy(q[b, :, h], queries)
-        _copy(k[b, :, h], keys)
-        _copy(v[b, :, h], values)
-        _copy(dmix[b, :, h], mixed)
-        _copy(dpull[b, :, h], pulled)
-        _transpose(keys, across, n)
-        _product(queries, across, p, width, False)
-        limits[:n] = most[b]
-        _softmax(limits, p, lse, include_self)
-        _product(p, pulled, out, n, False)
-        _copy(out, dv[b, :, h])
-        _product(mixed, across, dp, width, False)
-        _transpose(pulled, across, n)
-        _product(values, across, dp, width, True)
-        _through_softmax(p, dp, dlse[b, h])
-        _product(dp, keys, out, n, False)
-        _copy(out, dq[b, :, h])
-        _product(p.T, mixed, out, n, False)
-        _product(dp.T, queries, out, n, True)
-        _copy(out, dk[b, :, h])
+def _gradient(g, w_in, w_out, beta, there, include_self, groups, dlse, df, dg, dw, dbeta, first, last):
+    n, dim, heads, width = g.shape[1], g.shape[2], len(beta), w_out.shape[3]
+    split, rows = len(dg), even(n)
+    x, upstream, out = _rows(rows, dim), _rows(rows, dim), _rows(rows, dim)
+    q, k, dmix, dpull = _rows(rows, width), _rows(rows, width), _rows(rows, width), _rows(rows, width)
+    # What follows is read down its columns: first what queries and keys come to, then their gradients.
+    to_q, to_k = _rows(2 * rows, odd_lines(width)), _rows(2 * rows, odd_lines(width))
+    p, dp = _rows(rows, odd_lines(n)), _rows(rows, odd_lines(n))
+    outer, across, limits = _panels(2 * rows, dim), _panels(width, n), np.empty(_columns(n), np.float32)
+    q_by_column, k_by_column, by_column = _panels(rows, width), _panels(rows, width), _panels(rows, width)
+    live, no_lse = np.empty(n, np.bool_), np.empty(0, np.float32)
+    mix, pull, dq, dk = to_q[:rows], to_k[:rows], to_q[rows:], to_k[rows:]
+    for group in range(first, last):
+        for part in range(groups[group], groups[group + 1]):
+            b, first_head, last_head = part // split, part % split * heads // split, (part % split + 1) * heads // split
+            copy(g[b], x)
+            copy(df[b], upstream)
+            to_panels(upstream, outer, 0)
+            to_panels(x, outer, rows)
+            _look(there[b], include_self, limits, live)
+            for h in range(first_head, last_head):
+                product(x, w_in[0, h], q, dim, False)
+                product(x, w_in[1, h], k, dim, False)
+                _transpose(k, across, n)
+                product(q, across, p, width, False)
+                _softmax(limits, live, beta[h], include_self, p, no_lse)
+                to_panels(k, k_by_column, 0)
+                to_panels(q, q_by_column, 0)
+                product(p, k_by_column, mix, n, False)
+                product(p.T[:rows], q_by_column, pull, n, False)
+
+                product(upstream, w_in[0, h], dmix, dim, False)
+                product(upstream, w_in[1, h], dpull, dim, False)
+                product(dmix, across, dp, width, False)
+                _transpose(dpull, across, n)
+                product(q, across, dp, width, True)
+                _through_softmax(p, dlse[b, h], beta[h], dp)
+                product(dp, k_by_column, dq, n, False)
+                dbeta[group, h] += _dot(q, dq, n) / beta[h]
+                to_panels(dpull, by_column, 0)
+                product(p, by_column, dq, n, True)
+                product(dp.T[:rows], q_by_column, dk, n, False)
+                to_panels(dmix, by_column, 0)
+                product(p.T[:rows], by_column, dk, n, True)
+
+                product(to_q.T[:width], outer, dw[group, 0, h], 2 * rows, True)
+                product(to_k.T[:width], outer, dw[group, 1, h], 2 * rows, True)
+                product(dq, w_out[0, h], out, width, h > first_head)
+                product(dk, w_out[1, h], out, width, True)
+            copy(out[:n], dg[part % split, b])
 
 
 @compiled
-def _room(n):
-    """Rows and columns of arrays for n tokens: as many as products take at once, of rows and of their transpose."""
-    rows = (n + ROWS - 1) // ROWS * ROWS
-    return rows, (rows + LANES - 1) // LANES * LANES
+def _rows(rows, width):
+    return np.empty((rows, width), np.float32)
 
 
 @compiled
-def _tokens(rows, width):
-    return np.zeros((rows, width), np.float32)
+def _columns(n):
+    """As many as whole vectors have."""
+    return (n + LANES - 1) // LANES * LANES
 
 
 @compiled
-def _limits(columns):
-    return np.full(columns, NEVER, np.float32)
+def _panels(rows, width):
+    return np.zeros((_columns(width) // LANES, rows, LANES), np.float32)
 
 
 @compiled
-def _copy(source, target):
-    for i in range(min(source.shape[0], target.shape[0])):
-        for y in range(0, source.shape[1], LANES):
-            store(target, (i, y), load(source, (i, y)))
+def _look(there, include_self, limits, live):
+    """What scores of every key are at the most, and which tokens see somebody."""
+    limits[:] = NEVER
+    count = 0 if include_self else -1
+    for i in range(len(there)):
+        count += there[i]
+        if there[i]:
+            limits[i] = np.inf
+    for i in range(len(there)):
+        live[i] = there[i] and count > 0
 
 
 @compiled
 def _transpose(source, target, n):
-    for y in range(source.shape[1]):
-        for i in range(n):
-            target[y, i] = source[i, y]
+    """The first ``n`` rows of ``source`` as columns, in panels."""
+    for i in range(n):
+        for y in range(source.shape[1]):
+            target[i // LANES, y, i % LANES] = source[i, y]
 
 
 @compiled
-def _product(a, b, out, inner, more):
-    """``out = a b``, or ``out += a b``, over the first ``inner`` columns of ``a``; all of ``out``."""
-    nothing = splat(np.float32(0))
-    for i in range(0, out.shape[0], ROWS):
-        for y in range(0, out.shape[1], LANES):
-            t0, t1, t2, t3, t4, t5 = nothing, nothing, nothing, nothing, nothing, nothing
-            if more:
-                t0, t1, t2 = load(out, (i, y)), load(out, (i + 1, y)), load(out, (i + 2, y))
-                t3, t4, t5 = load(out, (i + 3, y)), load(out, (i + 4, y)), load(out, (i + 5, y))
-            for j in range(inner):
-                row = load(b, (j, y))
-                t0 = fma(splat(a[i, j]), row, t0)
-                t1 = fma(splat(a[i + 1, j]), row, t1)
-                t2 = fma(splat(a[i + 2, j]), row, t2)
-                t3 = fma(splat(a[i + 3, j]), row, t3)
-                t4 = fma(splat(a[i + 4, j]), row, t4)
-                t5 = fma(splat(a[i + 5, j]), row, t5)
-            store(out, (i, y), t0)
-            store(out, (i + 1, y), t1)
-            store(out, (i + 2, y), t2)
-            store(out, (i + 3, y), t3)
-            store(out, (i + 4, y), t4)
-            store(out, (i + 5, y), t5)
-
-
-@compiled
-def _softmax(limits, p, lse, include_self):
-    """Scores to probabilities, a row for every number of ``lse``; columns whose limit is ``NEVER`` become 0."""
-    for i in range(len(lse)):
+def _softmax(limits, live, beta, include_self, p, lse):
+    """``q_C . k_B`` to probabilities, 0 in rows that see nobody; log-sum-exps where there is room for them."""
+    for i in range(len(live)):
         if not include_self:
-            p[i, i] = NEVER
+            p[i, i] = NEVER / beta
         top, terms = splat(NEVER), splat(np.float32(0))
-        for j in range(0, p.shape[1], LANES):
-            score = minimum(load(p, (i, j)), load(limits, (j,)))
+        for j in range(0, len(limits), LANES):
+            score = minimum(load(p, (i, j)) * splat(beta), load(limits, (j,)))
             top = maximum(top, score)
             store(p, (i, j), score)
         peak = highest(top)
-        for j in range(0, p.shape[1], LANES):
+        for j in range(0, len(limits), LANES):
             term = exp(load(p, (i, j)) - splat(peak))
             terms = terms + term
             store(p, (i, j), term)
         whole = total(terms)
-        for j in range(0, p.shape[1], LANES):
-            store(p, (i, j), load(p, (i, j)) * splat(np.float32(1) / whole))
-        lse[i] = peak + np.float32(math.log(whole))
+        share = splat(np.float32(1) / whole if live[i] else np.float32(0))
+        for j in range(0, len(limits), LANES):
+            store(p, (i, j), load(p, (i, j)) * share)
+        if len(lse):
+            lse[i] = peak + np.float32(math.log(whole)) if live[i] else np.float32(0)
 
 
 @compiled
-def _through_softmax(p, dp, dlse):
-    """``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
+def _through_softmax(p, dlse, beta, dp):
+    """``beta dS``, ``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
+    columns = _columns(len(dlse))
     for i in range(len(dlse)):
         r = splat(np.float32(0))
-        for j in range(0, p.shape[1], LANES):
+        for j in range(0, columns, LANES):
             r = fma(load(p, (i, j)), load(dp, (i, j)), r)
         rest = splat(dlse[i] - total(r))
-        for j in range(0, p.shape[1], LANES):
-            store(dp, (i, j), load(p, (i, j)) * (load(dp, (i, j)) + rest))
+        for j in range(0, columns, LANES):
+            store(dp, (i, j), load(p, (i, j)) * (load(dp, (i, j)) + rest) * splat(beta))
+
+
+@compiled
+def _dot(a, b, n):
+    """The sum of all products of their first rows."""
+    whole = splat(np.float32(0))
+    for i in range(n):
+        for y in range(0, a.shape[1], LANES):
+            whole = fma(load(a, (i, y)), load(b, (i, y)), whole)
+    return total(whole)

@@ -28,6 +28,15 @@ def transpose(indptr: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
     return _tight(*_flipped(indptr, indices))
 
 
+def pieces(indptr: Tensor, indices: Tensor, most: int) -> Tensor:
+    """Where pieces of consecutive rows start and the last one ends, int64, without an entry from one to another.
+
+    The smallest that there are, side by side up to ``most`` rows where they are fewer.
+    """
+    starts = torch.empty_like(indptr)
+    return starts[: _cut(indptr.numpy(), indices.numpy(), most, starts.numpy()) + 1].clone()
+
+
 def _flipped(indptr: Tensor, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The columns as rows, which are ascending because the rows are gone through in order: starts, sizes, entries."""
     nodes = len(indptr) - 1
@@ -91,3 +100,22 @@ def _pack(tight, starts, entries, distinct, first, last):
     for v in range(first, last):
         for i in range(tight[v + 1] - tight[v]):
             distinct[tight[v] + i] = entries[starts[v] + i]
+
+
+@compiled
+def _cut(indptr, indices, most, starts):
+    nodes, count, reach = len(indptr) - 1, 0, -1
+    for v in range(nodes):
+        if v > reach:
+            starts[count], count = v, count + 1
+        for e in range(indptr[v], indptr[v + 1]):
+            reach = max(reach, indices[e])
+            while starts[count - 1] > indices[e]:  # those since then hang together
+                count -= 1
+        reach = max(reach, v)
+    starts[count], kept = nodes, 0
+    for i in range(1, count + 1):
+        if i == count or starts[i + 1] - starts[kept] > most:
+            kept += 1
+            starts[kept] = starts[i]
+    return kept

@@ -21,6 +21,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Work = Callable[[], None]
 
 PARTS = 4  # of the rows for each thread: hubs and leaves lie unevenly
+GROUPS = 2  # likewise, of what needs memory of its own for every part
 SMALL = 2**18  # numbers of rows and edges that take less time than it takes to share them out
 SMALL_FOR_OWN = 2**24  # where threads are our own, torch's spin for some milliseconds yet, and the two fight
 # Sums may be regrouped, but NaN and infinity stay what they are.
@@ -54,6 +55,15 @@ def over_parts(kernel: Callable[..., None], count: int, *operands: Any, cells: i
     parts = min(count, _parts(count * cells))
     cuts = [count * part // parts for part in range(1, parts)]
     _share_out(kernel, [array(o) if isinstance(o, Tensor) else o for o in operands], [0, *cuts, count])
+
+
+def shares(count: int) -> Tensor:
+    """Where each of the groups that ``count`` pieces of work are cut into begins, and the last one ends.
+
+    For what every group adds up for itself: as few as keep the threads busy.
+    """
+    groups = min(count, GROUPS * torch.get_num_threads())
+    return torch.arange(groups + 1) * count // max(groups, 1)
 
 
 def _parts(numbers: int) -> int:

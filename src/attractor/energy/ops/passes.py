@@ -1,0 +1,52 @@
+"""Functions that a compiled pass computes, and another one their gradients; any further derivative is torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+Tensors = tuple[Tensor, ...]
+
+
+class Work(Protocol):
+    """What is to be computed of some operands, in three ways."""
+
+    @property
+    def plain(self) -> Callable[..., Tensors]:
+        """``plain(*operands)``: the results by torch's own operations, by any derivative."""
+
+    @property
+    def results(self) -> Callable[..., tuple[Tensors, Tensors]]:
+        """``results(*operands, keep)``: the same at once, and what gradients want of it, if they are to ``keep`` it."""
+
+    def gradients(self, operands: Tensors, kept: Tensors, upstream: tuple[Tensor | None, ...]) -> Tensors:
+        """Of every operand, from those of the results, None where one sends nothing back."""
+
+
+def passed(work: Work, *operands: Tensor) -> Tensors:
+    """The results of ``work``, by any derivative; from the second on it holds all that the plain way does."""
+    return _Passed.apply(work, *operands)
+
+
+class _Passed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, work: Work, *operands: Tensor) -> Tensors:
+        results, kept = work.results(*operands, keep=any(ctx.needs_input_grad))
+        ctx.save_for_backward(*operands, *kept)
+        ctx.work, ctx.count = work, len(operands)
+        ctx.set_materialize_grads(False)
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
+        operands, kept = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        if not torch.is_grad_enabled():
+            return None, *ctx.work.gradients(operands, kept, upstream)
+        wanted = [t for t, want in zip(operands, ctx.needs_input_grad[1:], strict=True) if want]
+        sent = [(r, d) for r, d in zip(ctx.work.plain(*operands), upstream, strict=True) if d is not None]
+        results, grads = zip(*sent, strict=True)
+        found = iter(torch.autograd.grad(results, wanted, grads, create_graph=True, allow_unused=True))
+        return None, *(next(found) if want else None for want in ctx.needs_input_grad[1:])

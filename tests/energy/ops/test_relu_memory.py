@@ -1,0 +1,85 @@
+"""The memory in one pass: the numbers and derivatives of the plain way, a few tokens at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from attractor.energy import Context, HopfieldMemory
+from attractor.energy.ops import relu_memory as module
+from attractor.energy.ops.passes import passed
+from attractor.energy.ops.relu_memory import BLOCK, ReluMemory, takes
+from many_threads import cut_for_two_threads
+
+
+def operands(tokens: int) -> tuple[Tensor, Tensor]:
+    return torch.randn(tokens, 32).requires_grad_(), torch.randn(48, 32).requires_grad_()
+
+
+def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 5, BLOCK, BLOCK + 1, 5 * BLOCK - 7])
+def test_equals_the_plain_way_with_its_gradients(tokens: int) -> None:
+    given, work = operands(tokens), ReluMemory()
+    (mine,), (plain,) = passed(work, *given), work.plain(*given)
+    close([mine], [plain])
+    upstream = torch.randn_like(mine)
+    close(*(torch.autograd.grad(force, given, upstream) for force in (mine, plain)))
+
+
+def test_further_derivatives_are_those_of_the_plain_way() -> None:
+    given, found = operands(7), []
+    for (force,) in (passed(ReluMemory(), *given), ReluMemory().plain(*given)):
+        first = torch.autograd.grad(force.square().mean(), given, create_graph=True)
+        found.append(torch.autograd.grad(sum(t.square().mean() for t in first), given))
+    close(*found)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_threads_share_the_tokens(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = operands(6 * BLOCK)
+    (alone,) = passed(ReluMemory(), *given)
+    gradients = torch.autograd.grad(alone.sum(), given)
+    cut_for_two_threads(monkeypatch, own)
+    (shared,) = passed(ReluMemory(), *given)
+    assert torch.equal(alone, shared)
+    close(torch.autograd.grad(shared.sum(), given), gradients)
+
+
+def test_what_is_not_a_number_is_seen() -> None:
+    g, xi = (t.detach() for t in operands(9))
+    g[4, 3] = float("nan")
+    (force,) = passed(ReluMemory(), g, xi)
+    assert force[4].isnan().all() and force[:4].isfinite().all() and force[5:].isfinite().all()
+
+
+def test_takes_what_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAST", True)
+    g, xi = torch.zeros(2**14, 128), torch.zeros(512, 128)
+    assert takes(g, xi)
+    for others in ((g[:99], xi), (g, torch.zeros(528, 128)), (g, xi[:500]), (g[:, :9], xi[:, :9]), (g.double(), xi)):
+        assert not takes(*others)
+    monkeypatch.setattr(module, "FAST", False)
+    assert not takes(g, xi)
+
+
+@pytest.mark.parametrize("settings", [{}, {"bias": True}, {"activation": "gelu"}])
+def test_the_energy_takes_it_where_it_may_and_remains_what_it_is(
+    settings: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SMALLEST", 0)
+    memory, used, found = HopfieldMemory(32, 48, **settings), [], []
+    monkeypatch.setattr("attractor.energy.memory.ReluMemory", lambda: used.append(True) or ReluMemory())
+    g, tokens = torch.randn(2, 9, 32, requires_grad=True), torch.rand(2, 9) > 0.3
+    for on in (True, False):
+        monkeypatch.setattr(module, "FAST", on)
+        force = memory.force(g, Context(tokens=tokens))
+        found.append([force, *torch.autograd.grad(force.square().sum(), [g, *memory.parameters()])])
+    assert len(used) == (not settings)
+    close(*found)
