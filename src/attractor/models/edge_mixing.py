@@ -31,11 +31,19 @@ class EdgeMixing(nn.Module):
         """``w (E, H)``; ``graph (T,)`` numbers the graph of every token."""
         c = edge_products.dots(x.unsqueeze(1), x.unsqueeze(1), edges) / x.shape[1]  # (E, 1)
         rows, columns = edges.targets(), edges.indices.long()
-        taps = [c, *(_mean_over(c, groups, x.shape[0]) for groups in (rows, columns, graph[rows]))]
+        counted, tokens = torch.cat([c, torch.ones_like(c)], dim=1), x.shape[0]
+        by_row = _sums(counted, rows, tokens)
+        by_column = by_row if edges.reverse is None else _sums(counted, columns, tokens)  # c is symmetric
+        by_graph = _sums(by_row, graph, tokens)[graph]
+        taps = [c, *(_means(sums)[at] for sums, at in ((by_row, rows), (by_column, columns), (by_graph, rows)))]
         return (links @ self.a) * (1 + torch.cat(taps, dim=1) @ self.k)
 
 
-def _mean_over(c: Tensor, groups: Tensor, count: int) -> Tensor:
-    """For every edge the mean over all edges of its group, ``(E, 1)``; groups are numbered below ``count``."""
-    sizes = groups.new_zeros(count, 1).index_add(0, groups, torch.ones_like(groups).unsqueeze(1))
-    return (c.new_zeros(count, 1).index_add(0, groups, c) / sizes.clamp(min=1))[groups]
+def _sums(counted: Tensor, groups: Tensor, count: int) -> Tensor:
+    """Over all of a group, which are numbered below ``count``; ``(E, 2) -> (count, 2)``."""
+    return counted.new_zeros(count, 2).index_add(0, groups, counted)
+
+
+def _means(sums: Tensor) -> Tensor:
+    """What was summed by how much it was, ``(T, 2) -> (T, 1)``."""
+    return sums[:, :1] / sums[:, 1:].clamp(min=1)

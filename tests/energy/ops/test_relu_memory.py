@@ -24,8 +24,10 @@ def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
 
 
+@pytest.mark.parametrize("chunk", [1, 2**16])
 @pytest.mark.parametrize("tokens", [0, 1, 5, BLOCK, BLOCK + 1, 5 * BLOCK - 7])
-def test_equals_the_plain_way_with_its_gradients(tokens: int) -> None:
+def test_equals_the_plain_way_with_its_gradients(tokens: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", chunk)
     given, work = operands(tokens), ReluMemory()
     (mine,), (plain,) = passed(work, *given), work.plain(*given)
     close([mine], [plain])
@@ -63,7 +65,9 @@ def test_takes_what_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAST", True)
     g, xi = torch.zeros(2**14, 128), torch.zeros(512, 128)
     assert takes(g, xi)
-    for others in ((g[:99], xi), (g, torch.zeros(528, 128)), (g, xi[:500]), (g[:, :9], xi[:, :9]), (g.double(), xi)):
+    prime = torch.zeros(16 * 67, 128)  # which cannot be cut into chunks
+    wide = torch.zeros(2**14, 272), torch.zeros(512, 272)
+    for others in ((g[:99], xi), (g, prime), wide, (g, xi[:500]), (g[:, :9], xi[:, :9]), (g.double(), xi)):
         assert not takes(*others)
     monkeypatch.setattr(module, "FAST", False)
     assert not takes(g, xi)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops import triton_strips
-from attractor.energy.ops.padding import Parts, around_padding
 from attractor.energy.ops.precision import at_least_float32, summed_in
 
 CACHE = 2**18  # scores of one tile on a CPU: 1 MB of float32, what a core's L2 cache holds
@@ -18,6 +17,7 @@ LAUNCH = 2**24  # scores of one tile elsewhere: kernels are launched one by one 
 NARROWEST = {2: 64, 4: 16, 8: 16}  # rows of a strip, by bytes a number: fewer slow products more than the cache gives
 
 Strip = tuple[slice, slice]
+Parts = tuple[Tensor, Tensor, Tensor]
 
 # Two operators of their own: to autograd, torch.compile and autocast each is one node, not a loop over strips.
 OPERANDS = "Tensor q, Tensor k, Tensor v, Tensor? absent, bool include_self"
@@ -35,15 +35,19 @@ def strips(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: boo
     ``q, k (B, H, N, Y)``; ``tokens (B, N)`` as in :class:`Context`. Two derivatives of the energy, hence one of the
     force; a further one raises RuntimeError. Source: Rabe and Staats 2021 for the idea; the backward pass is our own.
     """
-    heads = q.shape[1]
-
-    def aligned(v: Tensor, absent: Tensor | None) -> Parts:
-        flat = (t.flatten(0, 1).contiguous() for t in (q, k, v))
-        keys = None if absent is None else absent.repeat_interleave(heads, dim=0)
-        lse, mix, pull = torch.ops.attractor.align(*flat, keys, include_self, energy)
-        return lse.unflatten(0, (-1, heads)), mix.unflatten(0, (-1, heads)), pull.unflatten(0, (-1, heads))
-
-    return around_padding(aligned, q, tokens, include_self)
+    batch, heads, n, _ = q.shape
+    v, live, absent = q, None, None
+    if tokens is None and n == 1:
+        tokens = torch.ones(batch, 1, dtype=torch.bool, device=q.device)  # without itself it sees nobody
+    if tokens is not None:
+        tokens = tokens.expand(batch, n)
+        others = tokens.sum(dim=-1, keepdim=True) > (0 if include_self else 1)
+        live = (tokens & others).unsqueeze(1)  # (B, 1, N): rows that see somebody
+        v, absent = q * live.unsqueeze(-1), (~tokens).repeat_interleave(heads, dim=0)
+    flat = (t.flatten(0, 1).contiguous() for t in (q, k, v))
+    found = torch.ops.attractor.align(*flat, absent, include_self, energy)
+    lse, mix, pull = (t.unflatten(0, (-1, heads)) for t in found)
+    return (lse, mix, pull) if live is None else (lse * live, mix * live.unsqueeze(-1), pull)
 
 
 def _align(q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None, include_self: bool, energy: bool = True) -> Parts:
