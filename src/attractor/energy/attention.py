@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.edges import Edges
 from attractor.energy.ops import Alignment, Mixing, align, attention_map, linear, merge_heads, recomputed, split_heads
-from attractor.energy.ops.lanes import LANES
-from attractor.energy.ops.passes import passed
-from attractor.energy.ops.pieces import AlongEdges
-from attractor.energy.ops.pieces import takes as takes_pieces
-from attractor.energy.ops.resident import AllPairs
-from attractor.energy.ops.resident import takes as takes_all_pairs
+from attractor.energy.ops.passes.all_pairs import AllPairs
+from attractor.energy.ops.passes.all_pairs import takes as takes_all_pairs
+from attractor.energy.ops.passes.along_edges import AlongEdges
+from attractor.energy.ops.passes.along_edges import takes as takes_pieces
+from attractor.energy.ops.passes.lanes import LANES
+from attractor.energy.ops.passes.passed import passed
 
 
 class EnergyAttention(Energy):

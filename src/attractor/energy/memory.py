@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
 from attractor.energy.ops import linear, recomputed
-from attractor.energy.ops.passes import passed
+from attractor.energy.ops.passes.passed import passed
+from attractor.energy.ops.passes.rectified import ReluMemory, takes
 from attractor.energy.ops.precision import at_least_float32
-from attractor.energy.ops.relu_memory import ReluMemory, takes
 from attractor.errors import InputError
 
 INIT_STD = 0.02

@@ -11,9 +11,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from attractor.energy import Context, EnergyAttention
-from attractor.energy.ops import resident as module
-from attractor.energy.ops.passes import passed
-from attractor.energy.ops.resident import AllPairs, takes
+from attractor.energy.ops.passes import all_pairs as module
+from attractor.energy.ops.passes.all_pairs import AllPairs, takes
+from attractor.energy.ops.passes.passed import passed
 from many_threads import cut_for_two_threads
 
 SIZES = [1, 2, 5, 6, 8, 16, 17, 65]  # tiles of six and four rows and of sixteen columns, one more and one less

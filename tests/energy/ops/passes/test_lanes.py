@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from attractor.energy.ops.lanes import LANES, exp, fma, highest, load, maximum, splat, store, total
+from attractor.energy.ops.passes.lanes import LANES, exp, fma, highest, load, maximum, splat, store, total
 
 
 @njit

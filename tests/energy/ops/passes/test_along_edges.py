@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from attractor.energy import Context, Edges, EnergyAttention
-from attractor.energy.ops import pieces as module
-from attractor.energy.ops.passes import passed
-from attractor.energy.ops.pieces import AlongEdges, takes
+from attractor.energy.ops.passes import along_edges as module
+from attractor.energy.ops.passes.along_edges import AlongEdges, takes
+from attractor.energy.ops.passes.passed import passed
 from many_threads import cut_for_two_threads
 
 DIM, WIDTH = 32, 16

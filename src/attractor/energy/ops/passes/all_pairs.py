@@ -17,10 +17,22 @@ from torch import Tensor
 from attractor.energy.ops.alignment import align
 from attractor.energy.ops.attention import merge_heads, split_heads
 from attractor.energy.ops.eager import is_float32
-from attractor.energy.ops.lanes import FAST, LANES, exp, fma, highest, load, maximum, minimum, splat, store, total
 from attractor.energy.ops.linear_maps import linear
-from attractor.energy.ops.passes import Tensors
-from attractor.energy.ops.products import copy, even, odd_lines, panels, product, to_panels
+from attractor.energy.ops.passes.lanes import (
+    FAST,
+    LANES,
+    exp,
+    fma,
+    highest,
+    load,
+    maximum,
+    minimum,
+    splat,
+    store,
+    total,
+)
+from attractor.energy.ops.passes.passed import Tensors
+from attractor.energy.ops.passes.products import copy, even, odd_lines, panels, product, to_panels
 from attractor.energy.ops.threads import GROUPS, compiled, over_parts, shares
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from attractor.energy import Context, HopfieldMemory
-from attractor.energy.ops import relu_memory as module
-from attractor.energy.ops.passes import passed
-from attractor.energy.ops.relu_memory import BLOCK, ReluMemory, takes
+from attractor.energy.ops.passes import rectified as module
+from attractor.energy.ops.passes.passed import passed
+from attractor.energy.ops.passes.rectified import BLOCK, ReluMemory, takes
 from many_threads import cut_for_two_threads
 
 

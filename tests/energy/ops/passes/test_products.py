@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attractor.energy.ops.products import DEEP, copy, even, odd_lines, panels, product, to_panels
+from attractor.energy.ops.passes.products import DEEP, copy, even, odd_lines, panels, product, to_panels
 
 
 @pytest.mark.parametrize("rows", [4, 6, 8, 10, 12, 14, 100])
