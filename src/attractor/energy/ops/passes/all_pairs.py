@@ -126,11 +126,8 @@ def _force(g, w_in, w_out, beta, there, include_self, lse, force, first, last):
         copy(g[b], x)
         _look(there[b], include_self, limits, live)
         for h in range(first_head, last_head):
-            product(x, w_in[0, h], q, dim, False)
-            product(x, w_in[1, h], k, dim, False)
-            _transpose(k, across, n)
-            product(q, across, p, width, False)
-            _softmax(limits, live, beta[h], include_self, p, lse[b, h] if len(lse) else no_lse)
+            wanted = lse[b, h] if len(lse) else no_lse
+            _attend(x, w_in, h, beta[h], limits, live, include_self, q, k, across, p, wanted)
             if force.shape[1]:
                 to_panels(k, by_column, 0)
                 product(p, by_column, mix, n, False)
@@ -164,11 +161,7 @@ def _gradient(g, w_in, w_out, beta, there, include_self, groups, dlse, df, dg, d
             to_panels(x, outer, rows)
             _look(there[b], include_self, limits, live)
             for h in range(first_head, last_head):
-                product(x, w_in[0, h], q, dim, False)
-                product(x, w_in[1, h], k, dim, False)
-                _transpose(k, across, n)
-                product(q, across, p, width, False)
-                _softmax(limits, live, beta[h], include_self, p, no_lse)
+                _attend(x, w_in, h, beta[h], limits, live, include_self, q, k, across, p, no_lse)
                 to_panels(k, k_by_column, 0)
                 to_panels(q, q_by_column, 0)
                 product(p, k_by_column, mix, n, False)
@@ -193,6 +186,16 @@ def _gradient(g, w_in, w_out, beta, there, include_self, groups, dlse, df, dg, d
                 product(dq, w_out[0, h], out, width, h > first_head)
                 product(dk, w_out[1, h], out, width, True)
             copy(out[:n], dg[part % split, b])
+
+
+@compiled
+def _attend(x, w_in, h, beta, limits, live, include_self, q, k, across, p, lse):
+    """Queries, keys, these across too, and probabilities of one head."""
+    product(x, w_in[0, h], q, x.shape[1], False)
+    product(x, w_in[1, h], k, x.shape[1], False)
+    _transpose(k, across, len(live))
+    product(q, across, p, q.shape[1], False)
+    _softmax(limits, live, beta, include_self, p, lse)
 
 
 @compiled

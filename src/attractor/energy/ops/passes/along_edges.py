@@ -1,7 +1,7 @@
 """Energy attention of graphs side by side: one compiled pass for a few of them at a time, from tokens to forces.
 
-Queries and keys of so few tokens stay in the cache, from the first matrix product to the last, and are made anew for
-gradients. In float32.
+Queries and keys of so few tokens stay in the cache, from the first matrix product to the last; only where there will be
+gradients are they kept. In float32.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class AlongEdges:
     def results(self, g: Tensor, w: Tensor, *others: Tensor, keep: bool) -> tuple[Tensors, Tensors]:
         """One pass; kept are queries and keys."""
         heads, starts = w.shape[1], self.edges.pieces
-        lse, force = g.new_empty(len(g) if self.energy else 0, heads), torch.empty_like(g)
+        lse, force = g.new_empty(len(g) if self.energy else 0, heads), g.new_empty(g.shape)
         kept = g.new_empty(heads, 2, len(g) + SPARE * len(starts) if keep else 0, w.shape[2])
         operands = self._prepared(g, w, *others)
         over_parts(_force, len(starts) - 1, *operands, kept, lse, force, cells=CELLS)
@@ -78,7 +78,7 @@ class AlongEdges:
         groups = shares(len(self.edges.pieces) - 1)
         count = len(groups) - 1
         given = self._prepared(*operands)
-        dg, dweights = torch.empty_like(g), torch.empty_like(weights)
+        dg, dweights = g.new_empty(g.shape), g.new_empty(weights.shape)
         dw, dmixing = g.new_zeros(count, *w.shape), g.new_zeros(count, 2, *given[3].shape[1:])
         results = dg, dw, dmixing, dweights
         over_parts(_gradient, count, *given, *kept, groups, dlse, df, *results, cells=CELLS)
