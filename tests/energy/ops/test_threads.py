@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,11 +93,25 @@ def test_another_system_has_no_team(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads._find_team() is None
 
 
-def test_compiles_anew_where_no_folder_keeps_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(cache: bool = False, **options: object) -> Callable[..., object]:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: (function, options)
+def test_compiles_anew_where_no_folder_keeps_what_is_compiled() -> None:
+    assert threads.compiled(eval("lambda a: a + 1"))(1) == 2
 
-    monkeypatch.setattr(threads, "njit", njit)
-    assert threads.compiled(print) == (print, threads.OPTIONS)
+
+def test_keeps_what_is_compiled_until_a_file_beside_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept_loop.py").write_text(
+        "from attractor.energy.ops.threads import compiled\nfrom imported_number import NUMBER\n\n\n"
+        "@compiled\ndef number():\n    return NUMBER\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def next_process(number: int) -> tuple[int, bool]:
+        """What the loop gives then, and whether it was compiled for that."""
+        (tmp_path / "imported_number.py").write_text(f"NUMBER = {number}\n")
+        threads._digest.cache_clear()
+        for name in ("kept_loop", "imported_number"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        loop = importlib.import_module("kept_loop").number
+        return loop(), bool(loop.stats.cache_misses)
+
+    assert [next_process(number) for number in (1, 1, 20)] == [(1, True), (1, False), (20, True)]

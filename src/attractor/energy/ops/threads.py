@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from numba import njit
+from numba.core.caching import FunctionCache
 from torch import Tensor
 
 from attractor.energy.ops.bfloat16 import array
@@ -29,10 +33,25 @@ OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"
 
 def compiled(function: Kernel) -> Kernel:
     """The function in machine code, which is kept for the next process where there is a folder to keep it in."""
-    try:
-        return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # no such folder
-        return njit(**OPTIONS)(function)
+    made = njit(**OPTIONS)(function)
+    with suppress(RuntimeError):  # no such folder
+        made._cache = _Cache(function)
+    return made
+
+
+class _Cache(FunctionCache):
+    """The machine code of one function, void when any file beside its own changes: numba looks at its own alone."""
+
+    def __init__(self, function: Kernel) -> None:
+        super().__init__(function)
+        own, beside = self._cache_file._source_stamp, _digest(Path(function.__code__.co_filename).parent)
+        self._cache_file._source_stamp = own, beside
+
+
+@cache
+def _digest(folder: Path) -> str:
+    """Of all Python files there."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))).hexdigest()
 
 
 def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor, cells: int = 64) -> None:
