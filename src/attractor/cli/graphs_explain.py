@@ -53,7 +53,7 @@ def table(explanation: GraphExplanation) -> str:
     rows = [("node", "evidence", "energy", "attention")]
     for node in _telling(e):
         said = "" if node.evidence is None else f"{node.evidence:.3g}"
-        rows.append((_name(node), said, amount(node.energy), f"{node.attention:.2%}"))
+        rows.append((_name(node), said, amount(node.energy), f"{100 * node.attention:.2f} %"))
     rows.append(("edge", "", "energy", ""))
     for edge in sorted(e.edges, key=lambda edge: -abs(edge.energy))[:TOP]:
         rows.append((f"{edge.source}-{edge.target}", "", amount(edge.energy), ""))
