@@ -61,7 +61,7 @@ def nodes(results: Path) -> Iterator[Row]:
         for fraction, methods in read_json(results / f"nodes-{name}.json")["summary"].items():
             auc = {method: methods[method]["auc"] for method in RIVALS}
             best = _best({method: value["mean"] for method, value in auc.items()}, RIVALS)
-            yield f"{words}, {float(fraction):.0%} of the labels", "AUC", spread(auc["attractor"]), best
+            yield f"{words}, {100 * float(fraction):.0f} % of the labels", "AUC", spread(auc["attractor"]), best
 
 
 def graphs(results: Path) -> Row:

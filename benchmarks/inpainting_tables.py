@@ -30,7 +30,7 @@ def painting(results: Path) -> str:
     ]
     rows = []
     for name, mask in found["masks"].items():
-        hidden = f"{mask['hidden']:.0%}, " + {"random": "random patches", "block": "one central block"}[name]
+        hidden = f"{100 * mask['hidden']:.0f} %, " + {"random": "random patches", "block": "one central block"}[name]
         for group in ("all", "compared"):
             for method, m in mask[group].items():
                 gain = mean_error(m["gain"], 2) if "gain" in m else ""

@@ -32,7 +32,7 @@ def nodes(found: dict[str, Any]) -> str:
     """Node anomaly detection: a row a method, at each share of training nodes AUC, average precision, macro-F1."""
     fractions = list(found["summary"])
     seeds = max(len(row["seeds"]) for rows in found["summary"].values() for row in rows.values())
-    columns = [f"{name}, {float(f):.0%}" for f in fractions for name in ("AUC", "AP", "macro-F1")]
+    columns = [f"{name}, {100 * float(f):.0f} %" for f in fractions for name in ("AUC", "AP", "macro-F1")]
     lines = [
         f"**{NODES[found['name']]}.** By the published protocol, training on 1 % and 40 % of the labelled nodes: mean "
         f"± standard deviation of {seeds} splits, all test nodes (`benchmarks/nodes.py`). Every method takes settings, "

@@ -4,8 +4,10 @@ import pytest
 import torch
 from commands import TINY, run, write_images
 
+import tu_writer
 from attractor.models import Selyne
 from attractor.models.store import save_model
+from rings import rings_and_paths
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,13 @@ def pictures(tmp_path_factory):
     write_images(root / "test" / "good", 8, 2)
     write_images(root / "test" / "spot", 8, 3, spot=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def rings(tmp_path_factory):
+    """The archive of a TU set of rings and paths."""
+    path = tmp_path_factory.mktemp("rings") / "RINGS.zip"
+    return tu_writer.archive(path, tu_writer.texts(rings_and_paths()), "RINGS")
 
 
 @pytest.fixture(scope="session")

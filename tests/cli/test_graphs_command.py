@@ -18,14 +18,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return tu_writer.archive(tmp_path_factory.mktemp("data") / "RINGS.zip", tu_writer.texts(GRAPHS), "RINGS")
-
-
-@pytest.fixture(scope="module")
-def fitted(data, tmp_path_factory) -> Path:
+def fitted(rings, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("fitted") / "classifier"
-    done = run("graphs", "fit", data, "-o", folder, "--epochs", 2, "--members", 2)
+    done = run("graphs", "fit", rings, "-o", folder, "--epochs", 2, "--members", 2)
     assert done.returncode == 0, done.stderr
     assert "36 graphs for training, 4 for validation" in done.stderr and "classes -1, 1 apart" in done.stdout
     return folder
@@ -40,8 +35,8 @@ def test_fit_is_that_of_the_library(fitted):
     np.testing.assert_array_equal(GraphClassifier.load(fitted).predict_proba(GRAPHS), again.predict_proba(GRAPHS))
 
 
-def test_every_graph_is_a_row_with_its_class(fitted, data, tmp_path):
-    done = run("graphs", "score", fitted, data, "--csv", tmp_path / "classes.csv")
+def test_every_graph_is_a_row_with_its_class(fitted, rings, tmp_path):
+    done = run("graphs", "score", fitted, rings, "--csv", tmp_path / "classes.csv")
     assert done.returncode == 0, done.stderr
     p = GraphClassifier.load(fitted).predict_proba(GRAPHS)
     written = list(csv.DictReader((tmp_path / "classes.csv").open()))
@@ -53,8 +48,8 @@ def test_every_graph_is_a_row_with_its_class(fitted, data, tmp_path):
     np.testing.assert_allclose([float(row["probability"]) for row in printed], p.max(axis=1), rtol=1e-5)
 
 
-def test_json_has_the_probability_of_every_class(fitted, data):
-    answer = json.loads(run("graphs", "score", fitted, data, "--json").stdout)
+def test_json_has_the_probability_of_every_class(fitted, rings):
+    answer = json.loads(run("graphs", "score", fitted, rings, "--json").stdout)
     assert answer["classes"] == [-1, 1] and len(answer["graphs"]) == 40
     p = GraphClassifier.load(fitted).predict_proba(GRAPHS)
     np.testing.assert_allclose([[row["probabilities"][name] for name in ("-1", "1")] for row in answer["graphs"]], p)
@@ -62,24 +57,24 @@ def test_json_has_the_probability_of_every_class(fitted, data):
         assert row["probability"] == row["probabilities"][str(row["class"])] == max(row["probabilities"].values())
 
 
-def test_evaluate_reports_what_the_protocol_wants(data, tmp_path):
+def test_evaluate_reports_what_the_protocol_wants(rings, tmp_path):
     settings = ("--folds", 3, "--first", 2, "--epochs", 1, "--splits", tmp_path / "splits.json")
-    done = run("graphs", "evaluate", data, *settings, "--json")
+    done = run("graphs", "evaluate", rings, *settings, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     values = answer["accuracy"]["values"]
     assert len(values) == 2 and answer["accuracy"]["mean"] == pytest.approx(np.mean(values))
     assert json.loads((tmp_path / "splits.json").read_text())["splits"] == answer["splits"]
-    words = run("graphs", "evaluate", data, *settings).stdout
+    words = run("graphs", "evaluate", rings, *settings).stdout
     assert f"{answer['accuracy']['mean']:.4f}" in words and "2 of 3 folds" in words and "scored once" in words
     assert "training graphs included" not in done.stderr + words
 
 
-def test_the_published_protocol_says_what_it_is_wherever_it_is_seen(data):
+def test_the_published_protocol_says_what_it_is_wherever_it_is_seen(rings):
     settings = ("--folds", 2, "--epochs", 1, "--protocol", "published")
-    done = run("graphs", "evaluate", data, *settings)
+    done = run("graphs", "evaluate", rings, *settings)
     assert "training graphs included" in done.stdout and "training graphs included" in done.stderr
-    answer = json.loads(run("graphs", "evaluate", data, *settings, "--json").stdout)
+    answer = json.loads(run("graphs", "evaluate", rings, *settings, "--json").stdout)
     assert answer["training_graphs_included"] and "training graphs included" in answer["protocol"]
 
 
@@ -90,17 +85,17 @@ def test_inspect_shows_the_classifier(fitted):
     assert answer["heads"][0]["block"] == 0 and answer["memories"][0]["count"] == 256
 
 
-def test_an_interrupted_fit_is_not_trodden_on(data, tmp_path):
+def test_an_interrupted_fit_is_not_trodden_on(rings, tmp_path):
     kept = tmp_path / "member-0" / "checkpoint.pt"
     kept.parent.mkdir()
     kept.write_bytes(b"of a killed run")
-    one_line(run("graphs", "fit", data, "-o", tmp_path, "--epochs", 1), "--resume", "member-0")
-    one_line(run("graphs", "fit", data, "-o", tmp_path, "--epochs", 1, "--resume"), "checkpoint")
+    one_line(run("graphs", "fit", rings, "-o", tmp_path, "--epochs", 1), "--resume", "member-0")
+    one_line(run("graphs", "fit", rings, "-o", tmp_path, "--epochs", 1, "--resume"), "checkpoint")
     assert kept.read_bytes() == b"of a killed run"
 
 
 @pytest.fixture(scope="module")
-def places(data, fitted, tmp_path_factory) -> dict[str, Path]:
+def places(rings, fitted, tmp_path_factory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("places")
     (root / "file").write_text("no folder")
     texts = tu_writer.texts(GRAPHS)
@@ -109,7 +104,7 @@ def places(data, fitted, tmp_path_factory) -> dict[str, Path]:
     bare = {what: text for what, text in texts.items() if what in ("A", "graph_indicator")}
     sets = {"SAME": same, "FEW": few, "BARE": bare}
     written = {name: tu_writer.archive(root / f"{name}.zip", some, name) for name, some in sets.items()}
-    own = {"DATA": data, "FITTED": fitted, "OUT": root / "out", "FILE": root / "file"}
+    own = {"DATA": rings, "FITTED": fitted, "OUT": root / "out", "FILE": root / "file"}
     return {**written, **own}
 
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from commands import run
 
-import tu_writer
 from attractor.tasks import GraphClassifier
 from rings import rings_and_paths
 
@@ -14,11 +13,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
+def fitted(rings, tmp_path_factory):
     """A classifier's folder and its graphs' file."""
-    folder = tmp_path_factory.mktemp("graphs")
-    GraphClassifier(dim=8, blocks=1, epochs=1).fit(GRAPHS).save(folder / "classifier")
-    return folder / "classifier", tu_writer.archive(folder / "RINGS.zip", tu_writer.texts(GRAPHS), "RINGS")
+    return GraphClassifier(dim=8, blocks=1, epochs=1).fit(GRAPHS).save(tmp_path_factory.mktemp("graphs")), rings
 
 
 def test_a_table_and_a_picture_of_every_graph(fitted, tmp_path):

@@ -18,14 +18,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return tu_writer.archive(tmp_path_factory.mktemp("data") / "RINGS.zip", tu_writer.texts(GRAPHS), "RINGS")
-
-
-@pytest.fixture(scope="module")
-def detector(data, tmp_path_factory) -> Path:
+def detector(rings, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("fitted") / "detector"
-    done = run("graphs", "fit", data, "-o", folder, "--normal", 1, "--epochs", 1)
+    done = run("graphs", "fit", rings, "-o", folder, "--normal", 1, "--epochs", 1)
     assert done.returncode == 0, done.stderr
     assert "flags scores above" in done.stdout
     return folder
@@ -40,17 +35,17 @@ def test_only_the_normal_class_is_learned_from(detector):
     assert files == ["calibration.json", "config.json", "model.safetensors"]
 
 
-def test_of_a_detector_every_graph_is_a_row_with_its_decision(detector, data, tmp_path):
+def test_of_a_detector_every_graph_is_a_row_with_its_decision(detector, rings, tmp_path):
     loaded = GraphAnomalyDetector.load(detector)
     scores = loaded.decision_function(GRAPHS)
-    answer = json.loads(run("graphs", "score", detector, data, "--json", "--csv", tmp_path / "odd.csv").stdout)
+    answer = json.loads(run("graphs", "score", detector, rings, "--json", "--csv", tmp_path / "odd.csv").stdout)
     np.testing.assert_allclose([row["score"] for row in answer["graphs"]], scores)
     np.testing.assert_allclose([row["p_value"] for row in answer["graphs"]], loaded.calibrator_.p_value(scores))
     flagged = [row["anomalous"] for row in answer["graphs"]]
     assert flagged == (scores > answer["threshold"]).tolist() and sum(flagged) == answer["anomalous"]
     written = list(csv.DictReader((tmp_path / "odd.csv").open()))
     assert [row["anomalous"] for row in written] == [str(int(odd)) for odd in flagged]
-    printed = list(csv.DictReader(run("graphs", "score", detector, data).stdout.splitlines()))
+    printed = list(csv.DictReader(run("graphs", "score", detector, rings).stdout.splitlines()))
     assert [row["anomalous"] for row in printed] == ["yes" if odd else "no" for odd in flagged]
 
 

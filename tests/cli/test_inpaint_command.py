@@ -99,7 +99,7 @@ def test_evaluate_compares_under_the_same_masks(painter: Path, photos: Path) -> 
         assert measured["all"]["attractor"]["images"] == 4
         assert {"attractor", "mean fill"} <= set(measured["compared"])
     table = run(*arguments).stdout
-    assert table.count("mean fill") == 2 and "25%" in table and "±" in table
+    assert table.count("mean fill") == 2 and "25 %" in table and "±" in table
     assert json.loads(run(*arguments, "--json", "--images", 2).stdout)["images"] == 2
 
 

@@ -62,7 +62,7 @@ def test_json_says_what_the_csv_says(fitted, graph):
 def test_without_labels_decisions_are_at_a_rate(graph, tmp_path):
     done = run("nodes", "fit", graph, "-o", tmp_path, "--epochs", 1, "--unlabelled", "--false-alarm-rate", 0.1)
     assert done.returncode == 0, done.stderr
-    assert "at most 8.82% of normal nodes" in done.stdout  # 6 of the 67 held out and one more
+    assert "at most 8.82 % of normal nodes" in done.stdout  # 6 of the 67 held out and one more
     loaded = NodeAnomalyDetector.load(tmp_path)
     assert not loaded.supervised_ and loaded.predict(GRAPH).mean() < 0.3
 

@@ -13,8 +13,9 @@ from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
 from attractor.training.graph_summaries import GraphSummaries, hide, summary
 from attractor.training.graphs import LABEL_SMOOTHING, GraphLabels, GraphObjective, Graphs, batches
-from attractor.training.loop import Schedule, Trainer, train
+from attractor.training.loop import Schedule, train
 from attractor.training.nodes import CLIP
+from interrupted import assert_resumes_to_the_bit
 from rings import rings_and_paths
 
 GRAPHS = rings_and_paths()
@@ -94,23 +95,7 @@ def test_where_nothing_chooses_the_last_epoch_is_kept(kind: str, validation: ran
 
 @BOTH
 def test_a_killed_run_resumes_to_the_bit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, killed, resumed = (objective(kind) for _ in range(3))
-    train(whole, SCHEDULE)
-    step, steps = Trainer.train_step, []
-
-    def kill(self: Trainer, indices: torch.Tensor) -> None:
-        steps.append(indices)
-        if len(steps) == 6:  # in the middle of the second epoch
-            raise KeyboardInterrupt
-        step(self, indices)
-
-    monkeypatch.setattr(Trainer, "train_step", kill)
-    with pytest.raises(KeyboardInterrupt):
-        train(killed, SCHEDULE, tmp_path)
-    monkeypatch.undo()
-    train(resumed, SCHEDULE, tmp_path, resume=True)
-    for name, expected in whole.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], expected), name
+    assert_resumes_to_the_bit(lambda: objective(kind), SCHEDULE, tmp_path, monkeypatch)
 
 
 def test_other_classes_graphs_or_networks_are_not_resumed(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from attractor.data.graphs.generated import power_law_graph
 from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
-from attractor.training.loop import Schedule, Trainer, train
+from attractor.training.loop import Schedule, train
 from attractor.training.nodes import (
     CAUTION,
     PARTS,
@@ -27,17 +26,11 @@ from attractor.training.nodes import (
     reconstruction_error,
     turns,
 )
+from interrupted import assert_resumes_to_the_bit
 
 GRAPH = power_law_graph(200, 500, 5, anomalies=0.2, seed=3)
 SCHEDULE = Schedule(4, 40, lr=1e-2, weight_decay=0.0, precision="fp32", checkpoint_seconds=0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # in steps this small threads only wait for each other
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def nodes(sampler: NeighbourSampler | None = None) -> Nodes:
@@ -115,23 +108,7 @@ def test_a_killed_run_resumes_to_the_bit(
     def start() -> NodeObjective:
         return objective(kind, nodes(NeighbourSampler(GRAPH.edges(), (5, 3)) if sampled else None))
 
-    whole, killed, resumed = start(), start(), start()
-    train(whole, SCHEDULE)
-    step, steps = Trainer.train_step, []
-
-    def kill(self: Trainer, indices: torch.Tensor) -> None:
-        steps.append(indices)
-        if len(steps) == 6:  # in the middle of the second epoch
-            raise KeyboardInterrupt
-        step(self, indices)
-
-    monkeypatch.setattr(Trainer, "train_step", kill)
-    with pytest.raises(KeyboardInterrupt):
-        train(killed, SCHEDULE, tmp_path)
-    monkeypatch.undo()
-    train(resumed, SCHEDULE, tmp_path, resume=True)
-    for name, expected in whole.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], expected), name
+    assert_resumes_to_the_bit(start, SCHEDULE, tmp_path, monkeypatch)
 
 
 def test_another_graph_or_network_is_not_resumed(tmp_path: Path) -> None:

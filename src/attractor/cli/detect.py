@@ -66,7 +66,7 @@ def fit(
     checkpoint.unlink(missing_ok=True)
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
     calibrator = detector.calibrators_[detector.method]
-    rate = f"{calibrator.achievable_rate:.2%} of normal images"
+    rate = f"{100 * calibrator.achievable_rate:.2f} % of normal images"
     print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate}")
 
 
@@ -173,8 +173,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         )
     chosen = evaluation.metrics[evaluation.method]
     print(
-        f"flagged: {chosen['false_alarm_rate']:.1%} of the normal images (target {evaluation.false_alarm_rate:.1%}), "
-        f"{chosen['recall']:.1%} of the anomalous ones"
+        f"flagged: {100 * chosen['false_alarm_rate']:.1f} % of the normal images "
+        f"(target {100 * evaluation.false_alarm_rate:.1f} %), {100 * chosen['recall']:.1f} % of the anomalous ones"
     )
     for name, value in (evaluation.pixel_metrics or {}).items():
         print(f"{name}: {value:.3f}")

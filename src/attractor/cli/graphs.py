@@ -65,7 +65,7 @@ def _said(model: Any) -> str:
     if hasattr(model, "classes_"):
         return f"tells the classes {', '.join(map(str, model.classes_))} apart"
     rate = model.calibrator_.achievable_rate
-    return f"flags scores above {model.threshold_:.6g} (at most {rate:.2%} of normal graphs)"
+    return f"flags scores above {model.threshold_:.6g} (at most {100 * rate:.2f} % of normal graphs)"
 
 
 @app.command()

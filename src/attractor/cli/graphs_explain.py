@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,7 @@ import typer
 
 from attractor.cli.graph_sets import GRAPHS, find_graphs
 from attractor.cli.node_graphs import DATA
-from attractor.cli.output import print_json
-from attractor.console import stderr
+from attractor.cli.output import print_explanations
 from attractor.files import require_writable
 
 if TYPE_CHECKING:
@@ -37,12 +35,7 @@ def explain(
     classifier = GraphClassifier.load(model_dir)
     explanations = explain_graphs(classifier, find_graphs(graphs, data), list(dict.fromkeys(numbers)))
     pictures = write_explanations(explanations, output)
-    if as_json:
-        print_json([asdict(explanation) for explanation in explanations])
-    else:
-        print("\n\n".join(table(explanation) for explanation in explanations))
-    for picture in pictures:
-        stderr.print(f"drawn: {picture}")
+    print_explanations(explanations, table, pictures, as_json)
 
 
 def table(explanation: GraphExplanation) -> str:
@@ -53,7 +46,7 @@ def table(explanation: GraphExplanation) -> str:
     rows = [("node", "evidence", "energy", "attention")]
     for node in _telling(e):
         said = "" if node.evidence is None else f"{node.evidence:.3g}"
-        rows.append((_name(node), said, amount(node.energy), f"{node.attention:.2%}"))
+        rows.append((_name(node), said, amount(node.energy), f"{100 * node.attention:.2f} %"))
     rows.append(("edge", "", "energy", ""))
     for edge in sorted(e.edges, key=lambda edge: -abs(edge.energy))[:TOP]:
         rows.append((f"{edge.source}-{edge.target}", "", amount(edge.energy), ""))

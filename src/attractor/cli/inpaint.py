@@ -183,7 +183,7 @@ def _print_evaluation(result: dict[str, Any]) -> None:
         rows = [*everything, *found["compared"].items()]
         for method, m in rows:
             gain = f"{_spread(m['gain'], 2):>20}" if "gain" in m else ""
-            hidden = f"{name} {found['hidden']:.0%}"
+            hidden = f"{name} {100 * found['hidden']:.0f} %"
             print(
                 f"{hidden:<15}{method:<16}{m['images']:>7}{_spread(m['psnr'], 2):>16}{_spread(m['mse'], 5):>20}{gain}"
             )

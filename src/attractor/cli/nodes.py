@@ -50,8 +50,8 @@ def fit(
         found = find_graph(graph, data)
         detector.fit(found, [-1] * found.nodes if unlabelled else None, checkpoint=output, resume=resume)
         detector.save(output)
-    rate = detector.calibrator_.achievable_rate
-    rule = f"at most {rate:.2%} of normal nodes" if _by_rate(detector) else "highest macro-F1 on validation nodes"
+    rate = f"at most {100 * detector.calibrator_.achievable_rate:.2f} % of normal nodes"
+    rule = rate if _by_rate(detector) else "highest macro-F1 on validation nodes"
     print(f"{output}: flags scores above {detector.threshold_:.6g} ({rule})")
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from attractor.cli.node_graphs import DATA, GRAPH, find_graph
-from attractor.cli.output import print_json
-from attractor.console import stderr
+from attractor.cli.output import print_explanations
 from attractor.files import require_writable
 
 if TYPE_CHECKING:
@@ -35,12 +33,7 @@ def explain(
     detector = NodeAnomalyDetector.load(model_dir)
     explanations = explain_nodes(detector, find_graph(graph, data), list(dict.fromkeys(nodes)), top)
     pictures = write_explanations(explanations, output)
-    if as_json:
-        print_json([asdict(explanation) for explanation in explanations])
-    else:
-        print("\n\n".join(table(explanation) for explanation in explanations))
-    for picture in pictures:
-        stderr.print(f"drawn: {picture}")
+    print_explanations(explanations, table, pictures, as_json)
 
 
 def table(explanation: NodeExplanation) -> str:

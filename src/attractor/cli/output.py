@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from attractor.console import stderr
@@ -12,6 +14,18 @@ from attractor.files import json_text
 def print_json(values: Any) -> None:
     """JSON on stdout."""
     print(json_text(values), end="")
+
+
+def print_explanations(
+    explanations: Sequence[Any], table: Callable[[Any], str], pictures: Sequence[Path], as_json: bool
+) -> None:
+    """Explanations on stdout, each by ``table`` or all as JSON; on stderr where they are drawn."""
+    if as_json:
+        print_json([asdict(explanation) for explanation in explanations])
+    else:
+        print("\n\n".join(table(explanation) for explanation in explanations))
+    for picture in pictures:
+        stderr.print(f"drawn: {picture}")
 
 
 def report_unreadable(unreadable: Sequence[tuple[str, str]]) -> None:

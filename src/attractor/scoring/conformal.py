@@ -71,8 +71,8 @@ class ConformalCalibrator:
         if n >= needed:
             return None
         return (
-            f"{n} calibration scores support no false-alarm rate below {self.achievable_rate:.2%}, "
-            f"at which decisions are made: {self.false_alarm_rate:.2%} needs {needed} normal ones held out"
+            f"{n} calibration scores support no false-alarm rate below {100 * self.achievable_rate:.2f} %, "
+            f"at which decisions are made: {100 * self.false_alarm_rate:.2f} % needs {needed} normal ones held out"
         )
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:

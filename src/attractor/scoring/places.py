@@ -42,10 +42,16 @@ class PlaceNeighbours(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """``(V, N, D) -> (V, N)``, float32; high is anomalous."""
-        bank, points = self.bank.float(), self._embed(patches)
-        rows = max(1, BLOCK // max(1, bank.shape[0] * bank.shape[1]))
-        nearest = [_nearest(block @ bank.mT) for block in points.split(rows, dim=1)]
+        rows = max(1, BLOCK // max(1, self.bank.shape[0] * self.bank.shape[1]))
+        nearest = [_nearest(self._cosines(points)) for points in self._embed(patches).split(rows, dim=1)]
         return (1 - torch.cat(nearest, dim=1).T).clamp(min=0)
+
+    def _cosines(self, points: Tensor) -> Tensor:
+        """``(N, V, 128) -> (N, V, m)``; of the bank one place at a time is in float32, which stays in the cache."""
+        cosines = points.new_empty(*points.shape[:2], self.bank.shape[1])
+        for place, (x, b) in enumerate(zip(points, self.bank, strict=True)):
+            cosines[place] = x @ b.float().T
+        return cosines
 
     def _embed(self, patches: Tensor) -> Tensor:
         """``(m, N, D) -> (N, m, 128)``, of length 1."""

@@ -66,7 +66,7 @@ def test_what_cannot_be_folded() -> None:
     refused("1 folds", few, 1)
     refused("100 folds of 54 graphs", few, 100)
     refused("validation is 1", few, 2, 0, 1)
-    refused("validation on 1% of 40 graphs cannot have all 2 classes", few, 4, 0, 0.01)
+    refused("validation on 1 % of 40 graphs cannot have all 2 classes", few, 4, 0, 0.01)
     refused("10 folds of 0 graphs with a class", torch.full((9,), -1))
     with pytest.raises(InputError, match="100 folds of 54 graphs"):
         published_folds(few, 100)

@@ -52,7 +52,7 @@ def test_the_seed_draws_the_split():
         (20, 1, 0.4, "20 normal and 1 anomalous"),
         (20, 2, 0.4, "20 normal and 2 anomalous"),
         (0, 0, 0.4, "0 normal and 0 anomalous"),
-        (500, 9, 0.01, "train on 1.00% of them"),
+        (500, 9, 0.01, "train on 1.00 % of them"),
         (20, 20, 1.0, "train_fraction is 1.0"),
         (20, 20, 40, "train_fraction is 40"),
         (20, 20, float("nan"), "train_fraction is nan"),

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from attractor.data.graphs.graph_set import Categories, GraphSet
 from attractor.errors import InputError
 from attractor.tasks import GraphClassifier
-from attractor.training.loop import Trainer
+from interrupted import resumed_fit
 from random_graphs import renumbered, renumbering
 from rings import rings_and_paths
 
@@ -153,21 +153,12 @@ def test_a_saved_classifier_answers_as_before(pair: GraphClassifier, tmp_path: P
 
 def test_an_interrupted_fit_resumes_in_the_member_it_was_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {**TINY, "epochs": 3, "members": 2}
-    whole = GraphClassifier(**settings).fit(GRAPHS).predict_proba(GRAPHS)
-    finish, calls = Trainer.finish_epoch, []
 
-    def interrupt(self: Trainer, row: dict) -> None:
-        calls.append(row)
-        if len(calls) == 5:  # the second epoch of the second member
-            raise KeyboardInterrupt
-        finish(self, row)
+    def fit(**options: object) -> GraphClassifier:
+        return GraphClassifier(**settings).fit(GRAPHS, **options)
 
-    monkeypatch.setattr(Trainer, "finish_epoch", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        GraphClassifier(**settings).fit(GRAPHS, checkpoint=tmp_path)
-    calls.clear()
-    resumed = GraphClassifier(**settings).fit(GRAPHS, checkpoint=tmp_path, resume=True)
-    assert len(calls) == 2
+    whole = fit().predict_proba(GRAPHS)
+    resumed = resumed_fit(fit, tmp_path, monkeypatch)
     np.testing.assert_array_equal(resumed.predict_proba(GRAPHS), whole)
     with pytest.raises(InputError, match="other settings"):
         GraphClassifier(**{**settings, "lr": 0.1}).fit(GRAPHS, checkpoint=tmp_path, resume=True)

@@ -18,7 +18,7 @@ from attractor.data.graphs.generated import power_law_graph
 from attractor.data.graphs.node_graph import NodeGraph
 from attractor.errors import InputError
 from attractor.tasks import NodeAnomalyDetector
-from attractor.training.loop import Trainer
+from interrupted import resumed_fit
 
 GRAPH = power_law_graph(300, 700, 5, anomalies=0.2, seed=1)
 UNKNOWN = [-1] * 300
@@ -199,21 +199,12 @@ def test_the_split_is_told_once(capsys: pytest.CaptureFixture) -> None:
 
 def test_an_interrupted_fit_resumes_in_the_member_it_was_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"dim": 16, "epochs": 3, "members": 2}
-    whole = NodeAnomalyDetector(**settings).fit(GRAPH).decision_function(GRAPH)
-    finish, calls = Trainer.finish_epoch, []
 
-    def interrupt(self: Trainer, row: dict) -> None:
-        calls.append(row)
-        if len(calls) == 5:  # the second epoch of the second member
-            raise KeyboardInterrupt
-        finish(self, row)
+    def fit(**options: object) -> NodeAnomalyDetector:
+        return NodeAnomalyDetector(**settings).fit(GRAPH, **options)
 
-    monkeypatch.setattr(Trainer, "finish_epoch", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path)
-    calls.clear()
-    resumed = NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path, resume=True)
-    assert len(calls) == 2
+    whole = fit().decision_function(GRAPH)
+    resumed = resumed_fit(fit, tmp_path, monkeypatch)
     np.testing.assert_array_equal(resumed.decision_function(GRAPH), whole)
 
 

@@ -45,7 +45,7 @@ def folds(y: Tensor, count: int = 10, seed: int = 0, validation: float = 0.1) ->
         except ValueError:  # a part smaller than the number of classes
             classes = int((members > 0).sum())
             raise InputError(
-                f"validation on {validation:.0%} of {len(rest)} graphs cannot have all {classes} classes; "
+                f"validation on {100 * validation:.0f} % of {len(rest)} graphs cannot have all {classes} classes; "
                 "ask for a larger share"
             ) from None
         found.append(_fold(graphs, *parts, test))

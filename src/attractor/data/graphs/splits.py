@@ -40,8 +40,9 @@ def stratified_split(y: Tensor, train_fraction: float, seed: int) -> Split:
     if len(parts) == 0 or any(len(set(labels[part])) < 2 for part in parts):
         normal, anomalous = (int((labels == label).sum()) for label in (0, 1))
         raise InputError(
-            f"{normal} normal and {anomalous} anomalous nodes are too few to train on {train_fraction:.2%} of them and "
-            "have both in train, validation and test: label more of the fewer, or train on another fraction"
+            f"{normal} normal and {anomalous} anomalous nodes are too few to train on "
+            f"{100 * train_fraction:.2f} % of them and have both in train, validation and test: label more of the "
+            "fewer, or train on another fraction"
         )
     return Split(*(torch.from_numpy(part).sort().values for part in parts))
 

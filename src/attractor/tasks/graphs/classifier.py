@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models import GraphET
 from attractor.models.hub import located
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_members
+from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
+from attractor.tasks.members import train_members
 from attractor.training.graphs import Graphs, batches
 from attractor.training.loop import History
 
@@ -114,7 +116,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
         seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
         schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
-        return train_members(graphs, y, config, schedules, checkpoint, resume)
+        return train_members(partial(train_member, graphs, y, config), schedules, checkpoint, resume)
 
     # --- predicting --------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,29 +60,10 @@ def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedul
     )
 
 
-def train_members(
-    graphs: Graphs,
-    y: Tensor | None,
-    config: GraphETConfig,
-    schedules: Sequence[Schedule],
-    checkpoint: Path | None,
-    resume: bool,
-) -> tuple[list[GraphET], History]:
-    """A network for every schedule, and a row an epoch and member; without ``y`` on summaries of the graphs."""
-    members, history = [], []
-    for number, schedule in enumerate(schedules):
-        folder = checkpoint and checkpoint / f"member-{number}"
-        begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
-        member, rows = _train_member(graphs, y, config, schedule, folder, begun)
-        members.append(member)
-        history += [{"member": number, **row} for row in rows]
-    return members, history
-
-
-def _train_member(
+def train_member(
     graphs: Graphs, y: Tensor | None, config: GraphETConfig, schedule: Schedule, folder: Path | None, resume: bool
 ) -> tuple[GraphET, History]:
-    """The network of the best epoch, in evaluation mode, and a row an epoch."""
+    """The network of the best epoch, in evaluation mode, and a row an epoch; without ``y`` on the graphs' summaries."""
     seed_everything(schedule.seed)
     model = GraphET(config)
     model.fit_scales(graphs.packed.batch(graphs.train))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from attractor.models import NodeET, NodeETConfig
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
+from attractor.tasks.members import train_members
 from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
@@ -166,15 +168,9 @@ class NodeAnomalyDetector(BaseEstimator):
         nodes = Nodes(x, edges, self.split_.train, self.split_.validation, sampler)
         y = None if labels is None else labels.to(x.device)
         config = self._config(x.shape[1], len(edges))
-        members, history = [], []
-        for number in range(self.members):
-            schedule = make_schedule(nodes, self.epochs, self.lr, self.batch_size, 1000 * self.seed + number)
-            folder = checkpoint and checkpoint / f"member-{number}"
-            begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
-            member, rows = train_member(nodes, y, config, schedule, folder, begun)
-            members.append(member)
-            history += [{"member": number, **row} for row in rows]
-        return members, history
+        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        schedules = [make_schedule(nodes, self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
+        return train_members(partial(train_member, nodes, y, config), schedules, checkpoint, resume)
 
     def _calibrate(self, labels: Tensor | None, x: Tensor, edges: tuple[Edges, ...]) -> None:
         """Threshold and calibrator from the validation nodes."""
