@@ -23,9 +23,9 @@ def one_line(done, *words):
     return last
 
 
-def test_the_installed_command_runs():
-    command = Path(sys.executable).parent / "attractor"
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=120, check=True)
+@pytest.mark.parametrize("command", [[Path(sys.executable).parent / "attractor"], [sys.executable, "-m", "attractor"]])
+def test_the_installed_command_runs(command):
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.startswith("attractor ")
 
 
