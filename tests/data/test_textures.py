@@ -61,6 +61,16 @@ def test_train_and_test_share_no_pixel(tmp_path: Path, monkeypatch: pytest.Monke
     assert read(tmp_path / "train" / "good").max() < 128 < read(tmp_path / "test" / "good").min()
 
 
+def test_fresh_pictures_are_new_and_of_the_half_to_learn(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, fresh = read(folder / "train" / "good"), read(folder / "fresh")
+    assert fresh.shape == (GOOD, SIDE, SIDE) and len(np.unique([*train, *fresh], axis=0)) == TRAIN + GOOD
+    halves = np.repeat([[0.25, 0.75]], 512, axis=0).repeat(256, axis=1)
+    monkeypatch.setattr(textures, "_photograph", lambda name: halves)
+    assert read(write_textures(tmp_path) / "fresh").max() < 128
+
+
 def test_same_seed_same_files(folder: Path, tmp_path: Path) -> None:
     again = write_textures(tmp_path / "again", seed=0)
     other = write_textures(tmp_path / "other", seed=1)

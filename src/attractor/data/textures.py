@@ -14,7 +14,7 @@ from attractor.errors import InputError
 from attractor.files import replacing
 
 SIDE = 96  # pixels; a stone of the gravel is about 20 across
-TRAIN, GOOD, DAMAGED = 200, 60, 12  # pictures in train/good, in test/good, and of each kind of damage
+TRAIN, GOOD, DAMAGED = 200, 60, 12  # pictures in train/good, in test/good and in fresh, and of each kind of damage
 
 Damage = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -23,7 +23,9 @@ def write_textures(folder: str | Path, seed: int = 0) -> Path:
     """Write a small defect data set in the MVTec-AD layout and return its folder.
 
     Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, all of ``test`` from
-    the right half, so no pixel is in both. The damage is painted; its masks are under ``ground_truth``.
+    the right half, so no pixel is in both. The damage is painted; its masks are under ``ground_truth``. Crops of one
+    half overlap, so those in ``test/good`` are not exchangeable with those in ``train/good``; those in ``fresh`` are,
+    which are new ones from the left half.
 
     Raises:
         InputError: scikit-image, whose package holds the photographs, is not installed.
@@ -39,6 +41,8 @@ def write_textures(folder: str | Path, seed: int = 0) -> Path:
             image, mask = damage(_crop(right, rng), rng)
             _save(image, folder / "test" / kind / f"{i:03d}.png")
             _save(mask, folder / "ground_truth" / kind / f"{i:03d}_mask.png")
+    for i in range(GOOD):
+        _save(_crop(left, rng), folder / "fresh" / f"{i:03d}.png")
     return folder
 
 

@@ -77,9 +77,10 @@ class AnomalyDetector(BaseEstimator):
     ``tuning``: ``"one-class"`` fine-tunes the encoder on the normal images as published; ``"damage"`` trains a small
     network beside it to find simulated damage, which offers the method of that name; ``epochs`` of it, by default its
     own number.
-    ``false_alarm_rate``: share of normal images that may be flagged. ``calibration``: share of the normal images
-    kept from encoder and scores, to calibrate decisions; more are taken, up to a third, when the false-alarm rate
-    needs them.
+    ``false_alarm_rate``: share of normal images that may be flagged, promised for images exchangeable with those given;
+    where these are near copies of one another, such as frames of one film, more of truly new ones are flagged.
+    ``calibration``: share of the normal images kept from encoder and scores, to calibrate decisions; more are taken, up
+    to a third, when the false-alarm rate needs them.
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
