@@ -32,7 +32,16 @@ from attractor.energy.ops.passes.lanes import (
     total,
 )
 from attractor.energy.ops.passes.passed import Tensors
-from attractor.energy.ops.passes.products import copy, even, odd_lines, panels, product, to_panels
+from attractor.energy.ops.passes.products import (
+    copy,
+    empty,
+    even,
+    odd_lines,
+    panels,
+    product,
+    to_panels,
+    whole_vectors,
+)
 from attractor.energy.ops.threads import GROUPS, compiled, over_parts, shares
 
 if TYPE_CHECKING:
@@ -117,9 +126,9 @@ class AllPairs:
 def _force(g, w_in, w_out, beta, there, include_self, lse, force, first, last):
     n, dim, heads, width = g.shape[1], g.shape[2], len(beta), w_out.shape[3]
     split, rows = len(force), even(n)
-    x, out, q, k = _rows(rows, dim), _rows(rows, dim), _rows(rows, width), _rows(rows, width)
-    mix, pull, p = _rows(rows, width), _rows(rows, width), _rows(rows, odd_lines(n))
-    across, by_column, limits = _panels(width, n), _panels(rows, width), np.empty(_columns(n), np.float32)
+    x, out, q, k = empty(rows, dim), empty(rows, dim), empty(rows, width), empty(rows, width)
+    mix, pull, p = empty(rows, width), empty(rows, width), empty(rows, odd_lines(n))
+    across, by_column, limits = _panels(width, n), _panels(rows, width), np.empty(whole_vectors(n), np.float32)
     live, no_lse = np.empty(n, np.bool_), np.empty(0, np.float32)
     for part in range(first, last):
         b, first_head, last_head = part // split, part % split * heads // split, (part % split + 1) * heads // split
@@ -143,12 +152,12 @@ def _force(g, w_in, w_out, beta, there, include_self, lse, force, first, last):
 def _gradient(g, w_in, w_out, beta, there, include_self, groups, dlse, df, dg, dw, dbeta, first, last):
     n, dim, heads, width = g.shape[1], g.shape[2], len(beta), w_out.shape[3]
     split, rows = len(dg), even(n)
-    x, upstream, out = _rows(rows, dim), _rows(rows, dim), _rows(rows, dim)
-    q, k, dmix, dpull = _rows(rows, width), _rows(rows, width), _rows(rows, width), _rows(rows, width)
+    x, upstream, out = empty(rows, dim), empty(rows, dim), empty(rows, dim)
+    q, k, dmix, dpull = empty(rows, width), empty(rows, width), empty(rows, width), empty(rows, width)
     # What follows is read down its columns: first what queries and keys come to, then their gradients.
-    to_q, to_k = _rows(2 * rows, odd_lines(width)), _rows(2 * rows, odd_lines(width))
-    p, dp = _rows(rows, odd_lines(n)), _rows(rows, odd_lines(n))
-    outer, across, limits = _panels(2 * rows, dim), _panels(width, n), np.empty(_columns(n), np.float32)
+    to_q, to_k = empty(2 * rows, odd_lines(width)), empty(2 * rows, odd_lines(width))
+    p, dp = empty(rows, odd_lines(n)), empty(rows, odd_lines(n))
+    outer, across, limits = _panels(2 * rows, dim), _panels(width, n), np.empty(whole_vectors(n), np.float32)
     q_by_column, k_by_column, by_column = _panels(rows, width), _panels(rows, width), _panels(rows, width)
     live, no_lse = np.empty(n, np.bool_), np.empty(0, np.float32)
     mix, pull, dq, dk = to_q[:rows], to_k[:rows], to_q[rows:], to_k[rows:]
@@ -199,19 +208,8 @@ def _attend(x, w_in, h, beta, limits, live, include_self, q, k, across, p, lse):
 
 
 @compiled
-def _rows(rows, width):
-    return np.empty((rows, width), np.float32)
-
-
-@compiled
-def _columns(n):
-    """As many as whole vectors have."""
-    return (n + LANES - 1) // LANES * LANES
-
-
-@compiled
 def _panels(rows, width):
-    return np.zeros((_columns(width) // LANES, rows, LANES), np.float32)
+    return np.zeros((whole_vectors(width) // LANES, rows, LANES), np.float32)
 
 
 @compiled
@@ -262,7 +260,7 @@ def _softmax(limits, live, beta, include_self, p, lse):
 @compiled
 def _through_softmax(p, dlse, beta, dp):
     """``beta dS``, ``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
-    columns = _columns(len(dlse))
+    columns = whole_vectors(len(dlse))
     for i in range(len(dlse)):
         r = splat(np.float32(0))
         for j in range(0, columns, LANES):

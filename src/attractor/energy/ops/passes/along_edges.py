@@ -21,7 +21,16 @@ from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.lanes import FAST, LANES, exp, fma, load, maximum, splat, store, total
 from attractor.energy.ops.passes.passed import Tensors
-from attractor.energy.ops.passes.products import copy, even, odd_lines, panels, product, to_panels
+from attractor.energy.ops.passes.products import (
+    copy,
+    empty,
+    even,
+    odd_lines,
+    panels,
+    product,
+    to_panels,
+    whole_vectors,
+)
 from attractor.energy.ops.threads import compiled, over_parts, shares
 
 if TYPE_CHECKING:
@@ -96,7 +105,7 @@ class AlongEdges:
 def _force(g, w_in, w_out, mixing, weights, indptr, indices, starts, kept, lse, force, first, last):
     heads, dim, width = weights.shape[1], g.shape[1], w_out.shape[3]
     rows, edges = _largest(starts, indptr, first, last)
-    x, out, mix, pull = _rows(rows, dim), _rows(rows, dim), _rows(rows, width), _rows(rows, width)
+    x, out, mix, pull = empty(rows, dim), empty(rows, dim), empty(rows, width), empty(rows, width)
     scratch = np.empty((heads, 2, rows, width), np.float32)
     a, p, c = _by_edge(edges, heads), _by_edge(edges, heads), _by_edge(edges, heads)
     for piece in range(first, last):
@@ -120,11 +129,6 @@ def _force(g, w_in, w_out, mixing, weights, indptr, indices, starts, kept, lse, 
 
 
 @compiled
-def _rows(rows, width):
-    return np.empty((rows, width), np.float32)
-
-
-@compiled
 def _largest(starts, indptr, first, last):
     """Rows for the tokens of the largest of these pieces, and for the edges of the one that has the most."""
     tokens, edges = 0, 0
@@ -137,7 +141,7 @@ def _largest(starts, indptr, first, last):
 @compiled
 def _by_edge(edges, heads):
     """Room for a number of every edge and head; zeros fill the last vector of heads."""
-    return np.zeros((edges, (heads + LANES - 1) // LANES * LANES), np.float32)
+    return np.zeros((edges, whole_vectors(heads)), np.float32)
 
 
 @compiled
@@ -230,9 +234,9 @@ def _gradient(
 ):
     heads, dim, width = weights.shape[1], g.shape[1], w_out.shape[3]
     rows, edges = _largest(starts, indptr, groups[first], groups[last])
-    x, upstream, out = _rows(rows, dim), _rows(rows, dim), _rows(rows, dim)
+    x, upstream, out = empty(rows, dim), empty(rows, dim), empty(rows, dim)
     back = np.empty((heads, 2, rows, width), np.float32)
-    mix, pull = _rows(rows, odd_lines(width)), _rows(rows, odd_lines(width))  # read down their columns
+    mix, pull = empty(rows, odd_lines(width)), empty(rows, odd_lines(width))  # read down their columns
     by_column = np.empty((2, dim // LANES, rows, LANES), np.float32)
     a, p, c = _by_edge(edges, heads), _by_edge(edges, heads), _by_edge(edges, heads)
     da, dc, ds = _by_edge(edges, heads), _by_edge(edges, heads), _by_edge(edges, heads)

@@ -113,7 +113,18 @@ def to_panels(source, target, at):
 
 
 @compiled
+def empty(rows, columns):
+    return np.empty((rows, columns), np.float32)
+
+
+@compiled
+def whole_vectors(n):
+    """At least so many columns, in whole vectors."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+@compiled
 def odd_lines(width):
     """At least so many columns, in an odd number of cache lines, which spreads what lies below each other."""
-    lines = (width + LANES - 1) // LANES
+    lines = whole_vectors(width) // LANES
     return LANES * (lines + 1 - lines % 2)
