@@ -174,3 +174,24 @@ def test_a_bad_recipe_is_named(tmp_path):
         recipe.write_text(text)
         one_line(run("pretrain", recipe, "-o", tmp_path / "run"), "r.yaml", word)
     one_line(run("pretrain", tmp_path / "none.yaml", "-o", tmp_path / "run"), "none.yaml")
+
+
+def test_calibrate_decides_by_other_normal_images(detector, pictures, tmp_path):
+    others = write_images(tmp_path / "others", 12, 9)
+    done = run("detect", "calibrate", detector, others, "-o", tmp_path / "new", "--false-alarm-rate", 0.5)
+    assert done.returncode == 0, done.stderr
+    split = json.loads((tmp_path / "new" / "calibration.json").read_text())["split"]
+    assert split == {"fitting": 16, "calibration": 12, "seed": 0}
+    old, new = (run("detect", "score", d, pictures / "test", "--json") for d in (detector, tmp_path / "new"))
+    old, new = json.loads(old.stdout), json.loads(new.stdout)
+    assert [i["scores"] for i in new["images"]] == [i["scores"] for i in old["images"]]
+    assert new["false_alarm_rate"] == pytest.approx(6 / 13) and new["threshold"] < old["threshold"]
+    one_line(run("detect", "calibrate", detector, tmp_path / "none", "-o", tmp_path / "x"), "none")
+
+
+def test_fit_calibrates_on_a_folder_of_its_own(weights, pictures, tmp_path):
+    others = write_images(tmp_path / "others", 12, 9)
+    options = ["--model", weights, "--false-alarm-rate", 0.1, "--calibrate-on", others]
+    done = run("detect", "fit", pictures / "train" / "good", "-o", tmp_path / "new", *options)
+    assert done.returncode == 0, done.stderr
+    assert "for fitting, 12 for calibration (as given)" in done.stderr

@@ -1,4 +1,4 @@
-"""``attractor detect``: fit on normal images, score any, evaluate on labelled ones."""
+"""``attractor detect``: fit on normal images, calibrate on others, score any, evaluate on labelled ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from attractor.errors import InputError
 from attractor.files import csv_text, require_writable, write_text
 
 if TYPE_CHECKING:
+    from attractor.tasks import AnomalyDetector
     from attractor.tasks.detection.detector import ImageScores
     from attractor.tasks.detection.evaluation import Evaluation
 
@@ -37,6 +38,7 @@ def fit(
     epochs: int | None = typer.Option(None, min=1, help="Epochs of fine-tuning, if not the objective's own default."),
     false_alarm_rate: float = typer.Option(0.01, help="Share of normal images that may be flagged."),
     calibration: float = typer.Option(0.2, min=0.01, max=0.9, help="Share of the images kept for calibration."),
+    calibrate_on: Path | None = typer.Option(None, help="Normal images for calibration, instead of such a share."),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the split and of fine-tuning."),
     resume: bool = typer.Option(False, help="Go on with an interrupted fine-tuning."),
 ) -> None:
@@ -61,13 +63,35 @@ def fit(
     checkpoint = output / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise InputError(f"{checkpoint} is of an interrupted fine-tuning; add --resume to go on, or remove it")
-    detector.fit(good_dir, checkpoint=output, resume=resume)
-    detector.save(output)
+    detector.fit(good_dir, calibrate_on=calibrate_on, checkpoint=output, resume=resume)
+    _save(detector, output)
     checkpoint.unlink(missing_ok=True)
+
+
+def _save(detector: AnomalyDetector, output: Path) -> None:
+    """Save it, and say how it decides and what could not be read."""
+    detector.save(output)
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
     calibrator = detector.calibrators_[detector.method]
     rate = f"{100 * calibrator.achievable_rate:.2f} % of normal images"
     print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate}")
+
+
+@app.command()
+def calibrate(
+    model_dir: Path = MODEL_DIR,
+    good_dir: Path = typer.Argument(help="Folder of normal images that were not fitted on.", show_default=False),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the detector to.", show_default=False),
+    false_alarm_rate: float | None = typer.Option(None, help="Another share of normal images that may be flagged."),
+) -> None:
+    """Decide by other normal images, such as those of another camera, batch or day; nothing is fitted again."""
+    from attractor.tasks import AnomalyDetector
+
+    detector = AnomalyDetector.load(model_dir)
+    if false_alarm_rate is not None:
+        detector.set_params(false_alarm_rate=false_alarm_rate)
+    require_writable(output)
+    _save(detector.calibrate(good_dir), output)
 
 
 @app.command()

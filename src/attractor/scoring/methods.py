@@ -47,6 +47,10 @@ class Method(nn.Module):
         """The score of every view, ``(V,)``, from what :meth:`forward` gave: that of its worst place."""
         return scored if scored.ndim == 1 else scored.amax(dim=1)
 
+    def factor(self, scored: Tensor) -> Tensor:
+        """What places scored as above put into a product: the same, unless that can be negative."""
+        return scored
+
 
 class GaussianMethod(Method):
     """Squared Mahalanobis distance of one of the features under its Ledoit-Wolf Gaussian.
@@ -168,7 +172,11 @@ class DamageMethod(Method):
 
     def of_views(self, scored: Tensor) -> Tensor:
         """``(V, N) -> (V,)``."""
-        return F.softplus(judged(scored.unflatten(1, self.grid)))
+        return self.factor(judged(scored.unflatten(1, self.grid)))
+
+    def factor(self, scored: Tensor) -> Tensor:
+        """``-log P(whole)``."""
+        return F.softplus(scored)
 
 
 class ReconstructionMethod(Method):

@@ -13,7 +13,7 @@ from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models.store import fingerprint, load_tensors, save_tensors
 
-FORMATS = {"AnomalyDetector": 3}  # 1 of all others; raised when scores change, for calibrations are of the old ones
+FORMATS = {"AnomalyDetector": 4}  # 1 of all others; raised when scores change, for calibrations are of the old ones
 WEIGHTS = "model.safetensors"
 
 

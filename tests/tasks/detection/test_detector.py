@@ -161,7 +161,7 @@ def test_a_detector_of_earlier_scores_is_refused(tmp_path: Path) -> None:
     folder = detector().fit(pictures(12, 0)).save(tmp_path / "detector")
     saved = read_json(folder / "config.json")
     write_json(folder / "config.json", {**saved, "format": saved["format"] - 1})
-    with pytest.raises(InputError, match=r"not of the format 3 of AnomalyDetector; fit it again"):
+    with pytest.raises(InputError, match=r"not of the format 4 of AnomalyDetector; fit it again"):
         AnomalyDetector.load(folder)
 
 
@@ -191,3 +191,34 @@ def test_pictures_of_an_image_are_of_its_size(tiles: bool) -> None:
     original, reconstruction, heat = look(fitted, as_source(images, 3), 4, "patches")
     assert original.shape == reconstruction.shape == (160, 200, 3) and heat.shape == (160, 200)
     assert np.array_equal(original, images[4]) and np.isfinite(heat).all()
+
+
+def test_images_of_ones_own_choice_calibrate(tmp_path: Path) -> None:
+    """At once or later: the same decisions, from all images fitted on and from p-values of the others alone."""
+    normal, others, new = pictures(15, 0), pictures(9, 5), pictures(3, 6)
+    chosen = detector().fit(normal, calibrate_on=others)
+    later = detector(false_alarm_rate=0.5).fit(normal, calibrate_on=pictures(4, 7))
+    later = AnomalyDetector.load(later.save(tmp_path / "later")).set_params(false_alarm_rate=0.2).calibrate(others)
+    assert chosen.split_ == later.split_ == {"fitting": 15, "calibration": 9, "seed": 0}
+    expected, answer = chosen.score_images(new), later.score_images(new)
+    np.testing.assert_array_equal(answer.scores["combined"], expected.scores["combined"])
+    np.testing.assert_array_equal(answer.p_values, expected.p_values)
+    ranks = (chosen.decision_function(others)[:, None] >= expected.scores["combined"]).sum(axis=0)
+    np.testing.assert_allclose(expected.p_values, (1 + ranks) / 10)
+    assert later.calibrators_["knn"].threshold == chosen.calibrators_["knn"].threshold
+
+
+def test_a_calibration_that_fails_leaves_the_detector_as_it_was(tmp_path: Path) -> None:
+    fitted = detector().fit(pictures(15, 0))
+    before = fitted.calibrators_, fitted.split_
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match=r"none of the 1 calibration images can be read"):
+        fitted.calibrate(tmp_path)
+    assert (fitted.calibrators_, fitted.split_) == before
+    with pytest.raises(InputError, match="not fitted"):
+        detector().calibrate(pictures(3, 0))
+
+
+def test_a_checkpoint_folder_may_be_a_string(tmp_path: Path) -> None:
+    detector(tuning="one-class", epochs=1).fit(pictures(12, 0), checkpoint=str(tmp_path / "run"))
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()

@@ -50,8 +50,8 @@ class ImageScores:
 
     ``indices`` are places in the input, ``scores[name] (n,)`` raw scores by method, ``p_values (n,)`` and
     ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i at the size to show, when
-    asked for, and ``heat_limits`` their colour scale ``(low, high)``. Heat is that of ``method`` where it scores
-    places, else that of ``patches``.
+    asked for, and ``heat_limits`` their colour scale ``(low, high)``. Heat is that of ``method`` where it has a map,
+    else that of ``combined`` in tiles and of ``places`` without.
     """
 
     names: list[str]
@@ -80,7 +80,8 @@ class AnomalyDetector(BaseEstimator):
     ``false_alarm_rate``: share of normal images that may be flagged, promised for images exchangeable with those given;
     where these are near copies of one another, such as frames of one film, more of truly new ones are flagged.
     ``calibration``: share of the normal images kept from encoder and scores, to calibrate decisions; more are taken, up
-    to a third, when the false-alarm rate needs them.
+    to a third, when the false-alarm rate needs them. Images of your own choice calibrate by ``fit(calibrate_on=...)``,
+    or later by :meth:`calibrate`.
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
@@ -116,15 +117,23 @@ class AnomalyDetector(BaseEstimator):
     # --- fitting -----------------------------------------------------------------------------------------------
 
     def fit(
-        self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False
+        self,
+        images: Any,
+        y: Any = None,
+        *,
+        calibrate_on: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
+        resume: bool = False,
     ) -> AnomalyDetector:
         """Learn from normal images: a folder, paths, an array, a tensor (see :func:`attractor.data.sources.as_source`).
 
-        Unreadable files are left out and listed in ``unreadable_``. ``checkpoint`` is a folder in which fine-tuning is
-        checkpointed and from which ``resume`` continues. Raises :class:`InputError` for fewer than 10 images.
+        ``calibrate_on``: other normal images that decisions are calibrated on, instead of some of ``images`` kept for
+        it (see :meth:`calibrate`). Unreadable files are left out and listed in ``unreadable_``. ``checkpoint`` is a
+        folder in which fine-tuning is checkpointed and from which ``resume`` continues. Raises :class:`InputError` for
+        fewer than 10 images.
         """
         self._check_settings()
-        torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage head
+        torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage net
         model = self._make_model()
         source = as_source(images, model.config.channels)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
@@ -132,7 +141,8 @@ class AnomalyDetector(BaseEstimator):
         scorer = ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
         check_method(self.method, scorer.names)
         self.unreadable_: list[UnreadableImage] = []
-        fitting, held_out = self._split(source)
+        others = None if calibrate_on is None else as_source(calibrate_on, model.config.channels)
+        fitting, held_out = self._split(source, others)
         if self.tuning != "none":
             self._fine_tune(scorer, fitting, checkpoint, resume)
         for canvases, views in self._views(fitting, viewing, "fitting", self.unreadable_):
@@ -143,8 +153,22 @@ class AnomalyDetector(BaseEstimator):
         if readable < SMALLEST // 2:
             raise InputError(f"{readable} readable images to fit on in {_place(source)}; {self.unreadable_[0]}")
         scorer.finish()
-        self.scorer_ = scorer.eval()
-        self._calibrate(held_out)
+        self._calibrate(scorer.eval(), held_out)
+        return self
+
+    def calibrate(self, images: Any, y: Any = None) -> AnomalyDetector:
+        """Decide by these normal images, none of which the detector was fitted on; scores stay as they are.
+
+        The false-alarm rate then holds for new images exchangeable with these: of other patients, films or batches
+        than those fitted on, if these are; of the camera that took these. Raises :class:`InputError` when none can be
+        read.
+        """
+        self._check_fitted()
+        self._check_settings()
+        others = as_source(images, self.scorer_.model.config.channels)
+        self.unreadable_ = []
+        self._calibrate(self.scorer_, others)
+        self.split_ = {**self.split_, "calibration": len(others)}
         return self
 
     def _check_settings(self) -> None:
@@ -156,8 +180,10 @@ class AnomalyDetector(BaseEstimator):
             raise InputError(f"calibration is {self.calibration}; give a share above 0 and up to 0.9")
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"epochs is {self.epochs}; give 1 or more, or None")
-        if self.resolution < 1 or not 0 <= self.seed < 2**32:
-            raise InputError(f"resolution {self.resolution} or seed {self.seed} is out of range; give 64, 0 or more")
+        if self.resolution < 1:
+            raise InputError(f"resolution is {self.resolution}; give 1 pixel or more")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed}; give a whole number from 0 to {2**32 - 1}")
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
@@ -174,24 +200,33 @@ class AnomalyDetector(BaseEstimator):
             return None
         return load_background(model_folder(str(self.model)), config)
 
-    def _split(self, source: ImageSource) -> tuple[ImageSource, ImageSource]:
-        """Fitting and calibration images, at random by ``seed``; printed once."""
+    def _split(self, source: ImageSource, others: ImageSource | None) -> tuple[ImageSource, ImageSource]:
+        """Fitting and calibration images: ``others`` or some of ``source``, at random by ``seed``; printed once."""
         n = len(source)
         if n < SMALLEST:
             raise InputError(f"{n} image{'s' * (n != 1)} in {_place(source)}; give {SMALLEST} or more normal images")
-        wanted = max(self.calibration * n, math.ceil(1 / self.false_alarm_rate) - 1)
-        held_out = min(n - SMALLEST // 2, max(1, round(min(wanted, max(self.calibration, 1 / 3) * n))))
-        order = np.random.default_rng(self.seed).permutation(n)
-        self.split_ = {"fitting": n - held_out, "calibration": held_out, "seed": self.seed}
-        stderr.print(f"{n} normal images: {n - held_out} for fitting, {held_out} for calibration (seed {self.seed})")
-        return source.subset(np.sort(order[held_out:])), source.subset(np.sort(order[:held_out]))
+        if others is not None:
+            fitting, held_out, how = source, others, "as given"
+        else:
+            wanted = max(self.calibration * n, math.ceil(1 / self.false_alarm_rate) - 1)
+            count = min(n - SMALLEST // 2, max(1, round(min(wanted, max(self.calibration, 1 / 3) * n))))
+            order = np.random.default_rng(self.seed).permutation(n)
+            fitting, held_out = source.subset(np.sort(order[count:])), source.subset(np.sort(order[:count]))
+            how = f"seed {self.seed}"
+        self.split_ = {"fitting": len(fitting), "calibration": len(held_out), "seed": self.seed}
+        total = len(fitting) + len(held_out)
+        stderr.print(f"{total} normal images: {len(fitting)} for fitting, {len(held_out)} for calibration ({how})")
+        return fitting, held_out
 
-    def _fine_tune(self, scorer: ImageScorer, source: ImageSource, checkpoint: Path | None, resume: bool) -> None:
+    def _fine_tune(
+        self, scorer: ImageScorer, source: ImageSource, checkpoint: str | PathLike[str] | None, resume: bool
+    ) -> None:
+        folder = None if checkpoint is None else Path(checkpoint).expanduser()
         schedule = TUNINGS[self.tuning](seed=self.seed)
         if self.epochs is not None:
             schedule = replace(schedule, epochs=self.epochs)
         objective = self._damage(scorer, source) if self.tuning == "damage" else self._one_class(scorer, source)
-        train(objective, schedule, checkpoint, resume)
+        train(objective, schedule, folder, resume)
         scorer.eval()
 
     def _one_class(self, scorer: ImageScorer, source: ImageSource) -> Objective:
@@ -212,12 +247,12 @@ class AnomalyDetector(BaseEstimator):
         net = cast(DamageNet, scorer.methods["damage"].get_submodule("net"))
         return DamageSpotting(net, images, scorer.viewing.size)
 
-    def _calibrate(self, held_out: ImageSource) -> None:
+    def _calibrate(self, scorer: ImageScorer, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
-        scores: dict[str, list[Tensor]] = {name: [] for name in self.scorer_.names}
+        scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
         samples: dict[str, list[Tensor]] = {}
-        for canvases, views in self._views(held_out, self.scorer_.viewing, "calibrating", self.unreadable_):
-            batch, heats = self.scorer_(canvases, views)
+        for canvases, views in self._views(held_out, scorer.viewing, "calibrating", self.unreadable_):
+            batch, heats = scorer(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
             for name, maps in heats.items():
@@ -226,6 +261,7 @@ class AnomalyDetector(BaseEstimator):
             raise InputError(
                 f"none of the {len(held_out)} calibration images can be read; the first: {self.unreadable_[0]}"
             )
+        self.scorer_ = scorer
         self.calibrators_ = {
             name: ConformalCalibrator(self.false_alarm_rate).fit(torch.cat(values).numpy())
             for name, values in scores.items()

@@ -25,7 +25,7 @@ class ImageScorer(nn.Module):
     Methods that give a number a view score an image by the worst of its views; what local ones give, a number a place,
     is stitched to a map, which smoothed for the eye is the heat map, and of which the worst place counts where the
     method does not judge views. Where there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the
-    whole image made small instead.
+    whole image made small instead, and ``combined`` has a heat map too, its parts multiplied place by place.
     ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
     Everything a saved detector scores with is in this module's state dict.
     """
@@ -77,10 +77,12 @@ class ImageScorer(nn.Module):
         """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         everything = self.features(views)
         scores, maps, worst = {}, {}, {}
+        by_view: dict[str, tuple[Tensor, ...]] = {}
         for name, (features, counts) in self._sights(canvases, everything).items():
             method = self._method(name)
             scored = method(features).cpu()
-            worst[name] = torch.stack([v.max() for v in method.of_views(scored).split(counts)])
+            by_view[name] = method.of_views(scored).split(counts)
+            worst[name] = torch.stack([v.max() for v in by_view[name]])
             scores[name] = worst[name]
             if scored.ndim == 2:
                 places = [
@@ -91,6 +93,8 @@ class ImageScorer(nn.Module):
                     maps[name] = [smooth(v.float(), SMOOTHING) for v in places]
                 if method.by_map:
                     scores[name] = torch.stack([v.max() for v in places])
+        if heats and self.viewing.tiles:
+            maps["combined"] = [self.product(i, canvas, by_view, maps) for i, canvas in enumerate(canvases)]
         scores["combined"] = self.combined(worst, self.background(everything) if self.background else {})
         return scores, maps
 
@@ -100,14 +104,34 @@ class ImageScorer(nn.Module):
         parts = [scores[name] / ground.get(name, torch.ones(())).cpu() for name in names if name in scores]
         return geometric_mean(parts)
 
+    def product(
+        self, image: int, canvas: Canvas, by_view: dict[str, tuple[Tensor, ...]], maps: dict[str, list[Tensor]]
+    ) -> Tensor:
+        """Heat ``(H, W)`` of ``combined`` in tiles: the geometric mean of its parts at every place.
+
+        A tile's number is that of all its places, the whole image's that of all places. Without the places of
+        ``damage``, those of ``patches`` take part, or nothing would be told apart within a tile.
+        """
+        factors = []
+        for name in ("knn", *OVERVIEW, "damage" if "damage" in maps else "patches"):
+            numbers = by_view[name][image]
+            if name in maps:
+                factor = self._method(name).factor(maps[name][image].double())
+            elif name in OVERVIEW:
+                factor = numbers.double().expand(canvas.size)
+            else:
+                factor = self.stitched(numbers.double()[:, None], canvas, (1, 1))
+            factors.append(factor)
+        return geometric_mean(factors).float()
+
     def stitched(self, maps: Tensor, canvas: Canvas, grid: tuple[int, int]) -> Tensor:
         """Map ``(H, W)`` of an image as looked at, from the scores ``(V, N)`` of its views' places, in a grid each."""
         return stitch(maps.unflatten(1, grid), canvas, self.viewing.size)
 
 
 def shown(local: dict[str, T], method: str) -> T:
-    """What belongs to the method that decides, where that is local; else to ``damage`` or, untrained, ``patches``."""
-    return local.get(method, local.get("damage", local["patches"]))
+    """The entry of ``method`` where it has a heat map; else that of ``combined`` in tiles, of ``places`` without."""
+    return local[method] if method in local else local["combined" if "combined" in local else "places"]
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:
