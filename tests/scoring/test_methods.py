@@ -60,6 +60,14 @@ def test_a_view_is_scored_alike_alone_and_in_company(name: str) -> None:
     torch.testing.assert_close(method(alone), method(together)[3:4], rtol=1e-5, atol=1e-5)
 
 
+def test_damage_lies_in_a_mirror_image_where_it_is_mirrored() -> None:
+    method, seen = fitted()["damage"], features(3, 9)
+    logits = method(seen).unflatten(1, method.grid)
+    for axes in ((-1,), (-2,), (-2, -1)):
+        mirrored = method(seen._replace(images=seen.images.flip(axes))).unflatten(1, method.grid)
+        torch.testing.assert_close(mirrored, logits.flip(axes), rtol=1e-5, atol=1e-5)
+
+
 def test_what_a_method_scores_with_is_in_its_state() -> None:
     before, after = fitted(), methods_for(CONFIG, damage=True).eval()
     after.load_state_dict(before.state_dict())

@@ -21,6 +21,7 @@ from attractor.scoring.reservoir import Reservoir
 
 BANK = 20_000  # views that nearest neighbours keep, chosen at random beyond that
 IMAGES = 3_000  # images whose patches are kept place by place
+MIRRORS = ((), (-1,), (-2,), (-1, -2))  # axes of a view or of what is said of its places
 
 
 class Method(nn.Module):
@@ -154,8 +155,9 @@ class PlacesMethod(Method):
 class DamageMethod(Method):
     """How sure a small convolution net on the pixels is that a place is damaged, as a logit ``s``.
 
-    A view scores ``-log P(whole) = log(1 + e^s)`` at its most damaged places. The net is trained on simulated damage;
-    nothing is fitted after.
+    A view scores ``-log P(whole) = log(1 + e^s)`` at its most damaged places. The net is trained on simulated damage,
+    mirrored at random, and asked of the view and its three mirror images, whose logits are averaged; nothing is fitted
+    after.
     """
 
     by_map = False
@@ -168,7 +170,8 @@ class DamageMethod(Method):
 
     def forward(self, features: Features) -> Tensor:
         """``(V, N)``."""
-        return self.net(self.net.denormalize(features.images)).flatten(1).double()
+        views = self.net.denormalize(features.images)
+        return torch.stack([self.net(views.flip(axes)).flip(axes) for axes in MIRRORS]).mean(0).flatten(1).double()
 
     def of_views(self, scored: Tensor) -> Tensor:
         """``(V, N) -> (V,)``."""
