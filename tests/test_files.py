@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attractor.errors import InputError
-from attractor.files import discard_unfinished, read_json, replacing, require_writable, write_json, write_text
+from attractor.files import (
+    discard_unfinished,
+    read_json,
+    replacing,
+    replacing_together,
+    require_writable,
+    write_json,
+    write_text,
+)
 
 
 def test_text_and_json_come_back(tmp_path: Path) -> None:
@@ -38,6 +49,29 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, interru
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_files_that_belong_together_are_all_new_or_all_old(tmp_path: Path) -> None:
+    paths = [write_text(tmp_path / name, "old") for name in ("a.txt", "b.txt")]
+    with pytest.raises(ValueError), replacing_together(paths) as (first, _):
+        write_text(first, "new")
+        raise ValueError
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    with replacing_together(paths) as temporaries:
+        for temporary in temporaries:
+            write_text(temporary, "new")
+    assert [path.read_text() for path in paths] == ["new", "new"] and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a library makes an error of its own of it."""
+    with pytest.raises(InputError, match=r"a\.txt cannot be written: the disk is full"), replacing(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt"):
+        raise RuntimeError("unexpected pos")
+    monkeypatch.setattr("attractor.files.NO_ROOM", 2**60)
+    with pytest.raises(InputError, match=r"the disk is full"), replacing(tmp_path / "a.txt"):
+        raise RuntimeError("unexpected pos")
+
+
 def test_json_is_standard_whatever_the_numbers(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("-inf"), np.float32(0.5)], "c": np.arange(2)})
     assert "NaN" not in (tmp_path / "a.json").read_text()
@@ -56,8 +90,20 @@ def test_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_discarded_and_nothing_else(tmp_path: Path) -> None:
     write_text(tmp_path / "best" / "a.txt", "kept")
     (tmp_path / ".hidden").touch()
-    killed = replacing(tmp_path / "best" / "model.safetensors")
-    assert killed.__enter__().exists()  # and never left: the process is gone
+    writer = (
+        "from attractor.files import replacing; from pathlib import Path; import os, sys; "
+        "writing = replacing(Path(sys.argv[1])); print(writing.__enter__(), flush=True); "
+    )
+    for name in ("best", "."):
+        command = [sys.executable, "-c", writer + "os.abort()", tmp_path / name / "b"]
+        left = subprocess.run(command, capture_output=True, text=True)
+        assert Path(left.stdout.strip()).exists()
+    command = [sys.executable, "-c", writer + "sys.stdin.read()", tmp_path / "best" / "c"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writing:
+        unfinished = Path(writing.stdout.readline().strip())
+        discard_unfinished(tmp_path)
+        assert unfinished.exists()
+        writing.kill()
     discard_unfinished(tmp_path)
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [".hidden", "a.txt"]
 
@@ -75,6 +121,8 @@ def test_trying_a_folder_leaves_it_as_it_was(tmp_path: Path) -> None:
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("probe", "somebody's")]
     with pytest.raises(InputError, match="probe cannot be written"):
         require_writable(tmp_path / "probe")
+    require_writable(tmp_path / "new" / "folder")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000])

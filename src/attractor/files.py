@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +22,85 @@ from numpy.lib import format as npy
 from attractor.errors import InputError
 
 UNFINISHED = ".unfinished-"
+NO_ROOM = 2**16  # bytes free on a disk, below which it is full
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``: synced and renamed to ``path`` on success, removed on failure.
 
-    A folder that cannot be made or written to raises :class:`InputError`.
+    A folder that cannot be made or written to, and a full disk, raise :class:`InputError`.
     """
+    with replacing_together([path]) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """The same for files that belong together: none takes its name before all of them are written."""
+    temporaries: list[Path] = []
+    try:
+        for path in paths:
+            temporaries.append(_temporary(path))
+        with _naming_a_full_disk(paths[0]):
+            yield temporaries
+            for temporary in temporaries:
+                _sync(temporary)
+        for temporary, path in zip(temporaries, paths, strict=True):
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                raise InputError(f"{path} cannot be written ({error.strerror}); choose another name") from None
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder") from None
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be written ({_reason(error)}); choose another folder") from None
     os.close(handle)
-    temporary = Path(name)
+    return Path(name)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    path.chmod(0o666 & ~_umask())
+
+
+@contextmanager
+def _naming_a_full_disk(path: Path) -> Iterator[None]:
+    """Whatever a library makes of a disk without room becomes an :class:`InputError` that says so."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        try:
-            temporary.replace(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written ({error.strerror}); choose another name") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or shutil.disk_usage(path.parent).free < NO_ROOM:
+            raise InputError(f"{path} cannot be written: the disk is full; free some space there") from error
+        raise
 
 
 def require_writable(folder: Path) -> None:
-    """Make ``folder`` and see that a file can be written into it, before the work that is to end there."""
+    """See that files can be written into ``folder``, before the work that is to end there; nothing is left of it."""
     try:
+        missing = [part for part in (folder, *folder.parents) if not part.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.NamedTemporaryFile(dir=folder, prefix=UNFINISHED).close()  # of a name that no file there has
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written to ({error.strerror}); choose another folder") from None
+        try:
+            tempfile.NamedTemporaryFile(dir=folder, prefix=UNFINISHED).close()  # of a name that no file there has
+        finally:
+            with suppress(OSError):  # another process may have put something there
+                for part in missing:
+                    part.rmdir()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} cannot be written to ({_reason(error)}); choose another folder") from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _umask() -> int:
@@ -66,7 +112,19 @@ def _umask() -> int:
 def discard_unfinished(folder: Path) -> None:
     """Remove the temporary files below ``folder`` that a killed writer could not."""
     for left in folder.rglob(f"{UNFINISHED}*"):
-        left.unlink(missing_ok=True)
+        owner = left.name.removeprefix(UNFINISHED).split("-")[0]
+        if not (owner.isdigit() and _runs(int(owner))):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return process != os.getpid()  # what this one left, it left in another life
 
 
 def write_text(path: Path, text: str) -> Path:

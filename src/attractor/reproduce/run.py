@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
@@ -40,7 +39,7 @@ def reproduce(row: Row, data: Path, output: Path, wish: Wish = AS_IT_IS) -> dict
     sets and models.
     """
     wished = wish.upon(row)
-    require_writable(next(folder for folder in (output, *output.parents) if os.path.lexists(folder)))  # makes none
+    require_writable(output)
     path = output / f"{row.name}.json"
     found = earlier(path, wished)
     variants, runs = {**found.variants, **wished.variants}, [run.model_dump() for run in found.runs]

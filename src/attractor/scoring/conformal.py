@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from attractor.errors import InputError
 
 ROUNDING = 1e-9  # so that 0.29 * 100 counts as 29
+TIE = 1e-5  # part of a score that float32 does not tell apart, by which the same image varies from batch to batch
 
 
 @dataclass(eq=False)  # arrays do not compare to one truth
@@ -23,7 +24,8 @@ class ConformalCalibrator:
         p(s) = (1 + #{c_i >= s}) / (n + 1),      P(p <= a) <= a  for every a
 
     for a normal image, whatever the distribution, as long as it is exchangeable with the calibration images
-    (ties only make it safer). An image is anomalous where ``p <= achievable_rate``. No p-value is below ``1 /
+    (ties only make it safer, and what rounding may have parted is a tie: ``c_i >= s - TIE max(|s|, median |c|)``).
+    An image is anomalous where ``p <= achievable_rate``. No p-value is below ``1 /
     (n + 1)``, so with ``n < 1 / false_alarm_rate - 1`` the target is out of reach: decisions are then made at
     ``1 / (n + 1)`` and ``warning`` says so.
 
@@ -77,13 +79,13 @@ class ConformalCalibrator:
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:
         """P-values ``(n,)`` in ``[1 / (n + 1), 1]`` of scores ``(n,)``; lower is more anomalous."""
-        values = _without_nan(scores)
+        values = self._lowered(scores)
         at_least = self._count() - np.searchsorted(self.scores, values, side="left")
         return (1 + at_least) / (len(self.scores) + 1)
 
     def is_anomalous(self, scores: ArrayLike) -> NDArray[np.bool_]:
-        """Decisions ``(n,)`` of scores ``(n,)``: those above ``threshold``."""
-        return np.asarray(_without_nan(scores) > self.threshold)
+        """Decisions ``(n,)`` of scores ``(n,)``: those above ``threshold`` by more than rounding."""
+        return np.asarray(self._lowered(scores) > self.threshold)
 
     def to_json(self) -> dict[str, Any]:
         """Everything it decides by, as plain numbers."""
@@ -103,14 +105,16 @@ class ConformalCalibrator:
             raise InputError("the calibrator is not fitted: call fit() with scores of held-out normal images")
         return len(self.scores)
 
+    def _lowered(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """Scores ``(n,)`` less what rounding may have added; infinite ones stay."""
+        values = np.asarray(scores, dtype=np.float64)
+        if np.isnan(values).any():
+            raise InputError(f"{int(np.isnan(values).sum())} scores are NaN: leave those out")
+        self._count()
+        size = np.maximum(np.abs(values), np.median(np.abs(self.scores)))
+        return values - np.where(np.isfinite(values), TIE * size, 0)
+
     def _alarms(self) -> int:
         """How many of ``n + 1`` exchangeable normal scores may raise an alarm."""
         n = self._count()
         return min(n, max(1, math.floor((n + 1) * self.false_alarm_rate + ROUNDING)))
-
-
-def _without_nan(scores: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(scores, dtype=np.float64)
-    if np.isnan(values).any():
-        raise InputError(f"{int(np.isnan(values).sum())} scores are NaN: leave those out")
-    return values

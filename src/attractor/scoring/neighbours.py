@@ -13,6 +13,7 @@ from attractor.scoring.features import check_features
 
 Metric = Literal["cosine", "euclidean"]
 BLOCK = 2**24  # numbers held at once while scoring
+SAME = 1e-5  # distance of directions that float32 does not tell apart
 
 
 class NearestNeighbours(nn.Module):
@@ -80,9 +81,10 @@ class NearestNeighbours(nn.Module):
         nearest = torch.cdist(points, self.bank).topk(k, largest=False).indices
         # cdist finds the neighbours through a matrix product, which loses small distances: take those anew.
         gap = (points[:, None] - self.bank[nearest]).norm(dim=-1)  # (rows, k)
-        return (gap.square() / 2 if self.metric == "cosine" else gap).mean(
-            1
-        )  # |a - b|^2 / 2 = 1 - cos for |a| = |b| = 1
+        if self.metric == "euclidean":
+            return gap.mean(1)
+        gap = torch.where(gap > SAME, gap, 0.0)  # the square of what is rounding would not look like rounding
+        return (gap.square() / 2).mean(1)  # |a - b|^2 / 2 = 1 - cos for |a| = |b| = 1
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("bank", "centre"):

@@ -161,7 +161,7 @@ def test_a_detector_of_earlier_scores_is_refused(tmp_path: Path) -> None:
     folder = detector().fit(pictures(12, 0)).save(tmp_path / "detector")
     saved = read_json(folder / "config.json")
     write_json(folder / "config.json", {**saved, "format": saved["format"] - 1})
-    with pytest.raises(InputError, match=r"not of the format 4 of AnomalyDetector; fit it again"):
+    with pytest.raises(InputError, match=r"is of the format 3 of AnomalyDetector, not 4; fit it again"):
         AnomalyDetector.load(folder)
 
 

@@ -36,8 +36,9 @@ def raw_figures(members: Sequence[NodeET], x: Tensor, edges: tuple[Edges, ...]) 
 
 
 def scales_of(figures: dict[str, NDArray[np.float64]], nodes: Tensor) -> Scales:
-    """Mean and deviation of each figure over some nodes; a figure that never varies keeps a deviation of 1."""
-    return {name: (float(v[nodes].mean()), float(v[nodes].std()) or 1.0) for name, v in figures.items()}
+    """Mean and deviation of each figure over some nodes; 1 where a figure varies by rounding alone."""
+    moments = {name: (float(v[nodes].mean()), float(v[nodes].std())) for name, v in figures.items()}
+    return {name: (mean, std if std > 1e-6 * max(1.0, abs(mean)) else 1.0) for name, (mean, std) in moments.items()}
 
 
 def combined(figures: dict[str, NDArray[np.float64]], scales: Scales) -> NDArray[np.float64]:
