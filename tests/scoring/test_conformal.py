@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attractor.errors import InputError
-from attractor.scoring.conformal import ConformalCalibrator
+from attractor.scoring.conformal import TIE, ConformalCalibrator
 
 scores = st.lists(st.integers(-5, 5) | st.floats(-1e6, 1e6), min_size=1, max_size=250)
 rates = st.floats(1e-3, 0.999)
@@ -27,8 +27,10 @@ def test_decision_threshold_and_p_value_agree(calibration, rate):
     calibrator = ConformalCalibrator(rate).fit(calibration)
     near = np.concatenate([calibrator.scores, np.nextafter(calibrator.scores, np.inf), [-np.inf, np.inf]])
     anomalous = calibrator.is_anomalous(near)
-    assert (anomalous == (near > calibrator.threshold)).all()
     assert (anomalous == (calibrator.p_value(near) <= calibrator.achievable_rate)).all()
+    apart = np.abs(near - calibrator.threshold) > 2 * TIE * np.maximum(np.abs(near), np.abs(calibrator.scores).max())
+    assert (anomalous == (near > calibrator.threshold))[apart | np.isinf(near)].all()
+    assert not anomalous[near <= calibrator.threshold].any()
 
 
 @given(scores, rates)
@@ -135,3 +137,13 @@ def test_scores_that_mean_nothing_are_refused():
 def test_use_before_fit_is_refused(use):
     with pytest.raises(InputError, match="not fitted"):
         getattr(ConformalCalibrator(), use)([1.0])
+
+
+def test_what_rounding_parts_is_a_tie() -> None:
+    calibrator = ConformalCalibrator(0.1).fit(np.full(20, 3.0))
+    scores = 3 * (1 + np.array([-1e-6, 0, 1e-6, 1e-3]))
+    np.testing.assert_array_equal(calibrator.p_value(scores), [1, 1, 1, 1 / 21])
+    np.testing.assert_array_equal(calibrator.is_anomalous(scores), [False, False, False, True])
+    small = ConformalCalibrator(0.1).fit(1e-9 * np.arange(1, 21))  # whatever the unit
+    assert small.p_value([1.05e-8]) == 11 / 21
+    assert calibrator.p_value([np.inf]) == 1 / 21 and calibrator.p_value([-np.inf]) == 1

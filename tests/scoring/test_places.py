@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from attractor.errors import InputError
 from attractor.scoring import places
+from attractor.scoring.neighbours import NearestNeighbours
 from attractor.scoring.places import PlaceNeighbours
 
 
@@ -57,3 +58,12 @@ def test_it_is_all_in_the_state() -> None:
 def test_patches_that_are_not_finite_are_refused() -> None:
     with pytest.raises(InputError, match="NaN"):
         PlaceNeighbours(3).fit(torch.full((2, 2, 3), torch.nan))
+
+
+def test_a_duplicate_is_as_normal_alone_as_among_others() -> None:
+    kinds = torch.rand(5, 3, 8)
+    bank = NearestNeighbours().fit(kinds[:, 0].repeat(6, 1))
+    assert (bank.score(kinds[:, 0] * (1 + 1e-6 * torch.randn(5, 8))) == 0).all()
+    assert (bank.score(kinds[:, 1]) > 0).all()
+    places = PlaceNeighbours(8).fit(kinds.repeat(6, 1, 1))
+    assert places(kinds).max() == places(kinds[:1]).max() < places(kinds.flip(1)).max()

@@ -11,10 +11,11 @@ from attractor.scoring.features import check_features
 KEPT = 128  # dimensions that patches are projected to
 ALIKE = 5  # normal images that an image is compared with
 BLOCK = 2**24  # numbers held at once while scoring
+SAME = 1e-4  # distance that the bank's float16 does not tell from none
 
 
 class PlaceNeighbours(nn.Module):
-    r"""Cosine distance ``min_i 1 - cos(R x_n, R b_in)`` of patch n to patch n of the five normal images most alike.
+    r"""Cosine distance ``max(min_i 1 - cos(R x_n, R b_in), SAME)`` of patch n to patch n of the five normal images most alike.
 
     Alike are the images i of the greatest ``mean_n cos(R x_n, R b_in)``: every place is compared with the same few
     images, so that an image is not taken for normal that is put together of many.
@@ -44,7 +45,7 @@ class PlaceNeighbours(nn.Module):
         """``(V, N, D) -> (V, N)``, float32; high is anomalous."""
         rows = max(1, BLOCK // max(1, self.bank.shape[0] * self.bank.shape[1]))
         nearest = [_nearest(self._cosines(points)) for points in self._embed(patches).split(rows, dim=1)]
-        return (1 - torch.cat(nearest, dim=1).T).clamp(min=0)
+        return (1 - torch.cat(nearest, dim=1).T).clamp(min=SAME)
 
     def _cosines(self, points: Tensor) -> Tensor:
         """``(N, V, 128) -> (N, V, m)``; of the bank one place at a time is in float32, which stays in the cache."""
