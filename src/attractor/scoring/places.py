@@ -15,7 +15,9 @@ SAME = 1e-4  # distance that the bank's float16 does not tell from none
 
 
 class PlaceNeighbours(nn.Module):
-    r"""Cosine distance ``max(min_i 1 - cos(R x_n, R b_in), SAME)`` of patch n to patch n of the five normal images most alike.
+    r"""Cosine distance of patch n to patch n of the five normal images most alike.
+
+    That is ``max(SAME, min_i 1 - cos(R x_n, R b_in))``.
 
     Alike are the images i of the greatest ``mean_n cos(R x_n, R b_in)``: every place is compared with the same few
     images, so that an image is not taken for normal that is put together of many.

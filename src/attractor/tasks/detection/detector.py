@@ -87,6 +87,8 @@ class AnomalyDetector(BaseEstimator):
     ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 
+    split_: dict[str, int]
+
     def __init__(
         self,
         model: str | PathLike[str] | Selyne = "selyne-tiny",
@@ -213,7 +215,7 @@ class AnomalyDetector(BaseEstimator):
             order = np.random.default_rng(self.seed).permutation(n)
             fitting, held_out = source.subset(np.sort(order[count:])), source.subset(np.sort(order[:count]))
             how = f"seed {self.seed}"
-        self.split_: dict[str, int] = {"fitting": len(fitting), "calibration": len(held_out), "seed": self.seed}
+        self.split_ = {"fitting": len(fitting), "calibration": len(held_out), "seed": self.seed}
         total = len(fitting) + len(held_out)
         stderr.print(f"{total} normal images: {len(fitting)} for fitting, {len(held_out)} for calibration ({how})")
         return fitting, held_out
