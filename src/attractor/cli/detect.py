@@ -37,7 +37,9 @@ def fit(
     ),
     epochs: int | None = typer.Option(None, min=1, help="Epochs of fine-tuning, if not the objective's own default."),
     false_alarm_rate: float = typer.Option(0.01, help="Share of normal images that may be flagged."),
-    calibration: float = typer.Option(0.2, min=0.01, max=0.9, help="Share of the images kept for calibration."),
+    calibration: float | None = typer.Option(
+        None, min=0.01, max=0.9, help="Share of the images kept for calibration, if not as many as the rate needs."
+    ),
     calibrate_on: Path | None = typer.Option(None, help="Normal images for calibration, instead of such a share."),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Seed of the split and of fine-tuning."),
     resume: bool = typer.Option(False, help="Go on with an interrupted fine-tuning."),

@@ -222,3 +222,10 @@ def test_a_calibration_that_fails_leaves_the_detector_as_it_was(tmp_path: Path) 
 def test_a_checkpoint_folder_may_be_a_string(tmp_path: Path) -> None:
     detector(tuning="one-class", epochs=1).fit(pictures(12, 0), checkpoint=str(tmp_path / "run"))
     assert (tmp_path / "run" / "checkpoint.pt").is_file()
+
+
+def test_a_share_for_calibration_is_obeyed_and_else_what_the_rate_needs() -> None:
+    shares = {(0.1, 0.01): 3, (0.5, 0.01): 15, (None, 0.01): 10, (None, 0.2): 6}  # of 30 images
+    for (share, rate), count in shares.items():
+        fitted = detector(calibration=share, false_alarm_rate=rate).fit(pictures(30, 0))
+        assert fitted.split_ == {"fitting": 30 - count, "calibration": count, "seed": 0}

@@ -79,9 +79,9 @@ class AnomalyDetector(BaseEstimator):
     own number.
     ``false_alarm_rate``: share of normal images that may be flagged, promised for images exchangeable with those given;
     where these are near copies of one another, such as frames of one film, more of truly new ones are flagged.
-    ``calibration``: share of the normal images kept from encoder and scores, to calibrate decisions; more are taken, up
-    to a third, when the false-alarm rate needs them. Images of your own choice calibrate by ``fit(calibrate_on=...)``,
-    or later by :meth:`calibrate`.
+    ``calibration``: share of the normal images kept from encoder and scores, to calibrate decisions; by default what
+    the false-alarm rate needs, at least a fifth and at most a third. Images of your own choice calibrate by
+    ``fit(calibrate_on=...)``, or later by :meth:`calibrate`.
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
@@ -100,7 +100,7 @@ class AnomalyDetector(BaseEstimator):
         tuning: str = "none",
         epochs: int | None = None,
         false_alarm_rate: float = 0.01,
-        calibration: float = 0.2,
+        calibration: float | None = None,
         seed: int = 0,
         pretrained: bool = True,
     ):
@@ -178,7 +178,7 @@ class AnomalyDetector(BaseEstimator):
         ConformalCalibrator(self.false_alarm_rate)
         if self.tuning not in ("none", *TUNINGS):
             raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
-        if not 0 < self.calibration <= 0.9:
+        if self.calibration is not None and not 0 < self.calibration <= 0.9:
             raise InputError(f"calibration is {self.calibration}; give a share above 0 and up to 0.9")
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"epochs is {self.epochs}; give 1 or more, or None")
@@ -210,8 +210,9 @@ class AnomalyDetector(BaseEstimator):
         if others is not None:
             fitting, held_out, how = source, others, "as given"
         else:
-            wanted = max(self.calibration * n, math.ceil(1 / self.false_alarm_rate) - 1)
-            count = min(n - SMALLEST // 2, max(1, round(min(wanted, max(self.calibration, 1 / 3) * n))))
+            needed = (math.ceil(1 / self.false_alarm_rate) - 1) / n
+            share = min(max(1 / 5, needed), 1 / 3) if self.calibration is None else self.calibration
+            count = min(n - SMALLEST // 2, max(1, round(share * n)))
             order = np.random.default_rng(self.seed).permutation(n)
             fitting, held_out = source.subset(np.sort(order[count:])), source.subset(np.sort(order[:count]))
             how = f"seed {self.seed}"
