@@ -7,6 +7,7 @@ import math
 import random
 import time
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,9 @@ class Trainer:
         return self.history
 
 
-def train(objective: Objective, schedule: Schedule, folder: Path | None = None, resume: bool = False) -> History:
+def train(
+    objective: Objective, schedule: Schedule, folder: str | PathLike[str] | None = None, resume: bool = False
+) -> History:
     """Train ``objective`` by ``schedule``; with a ``folder`` it is checkpointed there, and ``resume`` goes on.
 
     Returns one row an epoch. A run killed at any moment and resumed ends with the same weights as an uninterrupted
@@ -257,7 +260,7 @@ def train(objective: Objective, schedule: Schedule, folder: Path | None = None, 
     if not objective.examples:
         raise InputError("no images to train on; give at least one")
     seed_everything(schedule.seed)
-    trainer = Trainer(objective, schedule, folder)
+    trainer = Trainer(objective, schedule, None if folder is None else Path(folder).expanduser())
     if resume:
         trainer.resume()
     return trainer.run()

@@ -76,7 +76,9 @@ class Inpainter(TransformerMixin, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
-    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> Inpainter:
+    def fit(
+        self, images: Any, y: Any = None, *, checkpoint: str | PathLike[str] | None = None, resume: bool = False
+    ) -> Inpainter:
         """Learn from whole images: a folder, paths, an array, a tensor (:func:`attractor.data.sources.as_source`).
 
         They are resized to the model's size and held in memory; unreadable files are left out and listed in
@@ -105,7 +107,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
         images: Tensor,
         val_images: Tensor | None = None,
         *,
-        checkpoint: Path | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> Inpainter:
         """Train by a recipe, on uint8 images ``(N, C, H, W)`` of the model's size; the rest as :meth:`fit`."""
