@@ -52,7 +52,7 @@ def computed_in(precision: str) -> Iterator[None]:
             return logits(self, batch).float()
 
     with (
-        mock.patch("attractor.models.precision.has_bf16", lambda device=None: bf16),
+        mock.patch("attractor.models.device.has_bf16", lambda device=None: bf16),
         mock.patch("attractor.tasks.graphs.classifier.make_schedule", scheduled),
         mock.patch.object(GraphET, "forward", forward),
     ):

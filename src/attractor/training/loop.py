@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from attractor.console import progress
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
-from attractor.models.precision import has_bf16
+from attractor.models.device import has_bf16
 from attractor.training.checkpoint import load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from attractor.training.schedule import decay_groups, warmup_cosine
 

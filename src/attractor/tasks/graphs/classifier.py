@@ -19,8 +19,9 @@ from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models import GraphET
+from attractor.models.device import default_device
 from attractor.models.hub import located
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.graphs.fitting import check_settings, make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import train_members
@@ -112,7 +113,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def _train(
         self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
     ) -> tuple[list[GraphET], History]:
-        graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, default_device())
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
         seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
         schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
@@ -126,7 +127,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         self._check_fitted()
         packed = self.encoder_.encode(as_graph_set(graphs))
         parts = []
-        for batch in batches(packed, torch.arange(len(packed)), device()):
+        for batch in batches(packed, torch.arange(len(packed)), default_device()):
             p = [member(batch).double().softmax(dim=1) for member in self.members_]
             parts.append(torch.stack(p).mean(dim=0).cpu())
         found = torch.cat(parts)

@@ -18,9 +18,10 @@ from attractor.console import stderr
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.graphs.fitting import check_settings, make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
@@ -118,7 +119,7 @@ class GraphAnomalyDetector(BaseEstimator):
         model_config(Encoder((), (), 0, 0, self.walks), 1, self.dim, self.blocks)
 
     def _train(self, packed: PackedGraphs, checkpoint: Path | None, resume: bool) -> None:
-        graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, default_device())
         columns = self.encoder_.features + self.encoder_.positions
         config = model_config(self.encoder_, columns, self.dim, self.blocks)
         epochs = self.epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(graphs.train) / self.batch_size)))

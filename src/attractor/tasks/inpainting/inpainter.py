@@ -22,6 +22,7 @@ from attractor.dynamics.rules import find_rule
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import ImageET, ImageETConfig, preset
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
@@ -135,7 +136,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
             model = pretrained(str(self.model), "image-et")
         else:
             model = ImageET(preset(str(self.model), ImageETConfig))
-        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return model.to(default_device()).eval()
 
     def ready(self) -> ImageET:
         """The model that paints: the fitted one, or the pretrained one as it is."""

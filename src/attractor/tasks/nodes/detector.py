@@ -24,6 +24,7 @@ from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
@@ -208,7 +209,7 @@ class NodeAnomalyDetector(BaseEstimator):
     def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
         edges = graph.edges(merged=MERGED[self.relations])
         degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = default_device()
         x = torch.cat([graph.x.cpu(), degrees], dim=1)
         return x.to(device), tuple(relation.to(device) for relation in edges)
 
