@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from attractor.data.batches import load_images
-from attractor.data.downloads import one_line
 from attractor.data.images import UnreadableImage, is_image_name
 from attractor.data.sources import ImageSource, find_images
 from attractor.data.tars import open_tar
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 MAX_MEMBER = 2**28  # bytes: a larger file in an archive is a trap, not an image
 

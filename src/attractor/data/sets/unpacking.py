@@ -13,9 +13,8 @@ from typing import IO
 
 from attractor.console import stderr
 from attractor.data.checksums import sha256
-from attractor.data.downloads import one_line
 from attractor.data.tars import open_tar
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 from attractor.files import UNFINISHED
 
 MAX_TOTAL = 2**36  # bytes of all files together
