@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.selyne import drop_patches
-from attractor.scoring.reconstruction import reconstruction_energy
+from attractor.scoring.reconstruction import _terms, reconstruction_energy
 from parity import IMPLEMENTATIONS, PRECISIONS, assert_golden, assert_golden_gradients, attention_by, load_golden
 
 GOLDEN = SelyneConfig(image_size=(32, 32), dim=64, latent=32, heads=4, depth=2, prototypes=4, classes=20)
@@ -49,7 +49,7 @@ def test_golden(golden, implementation: str, precision: str) -> None:
         "patch_out": encoding.patches,
         "recon": reconstruction,
         "logits": logits,
-        "score_components": reconstruction_energy(images, reconstruction, terms=True),
+        "score_components": _terms(images, reconstruction),
         "score_diaphone": energy,
         "compute_loss": energy.mean(),
         "loss_cls": classification,

@@ -66,11 +66,6 @@ class LatentGaussian(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         self._moments: CentralMoments | None = None
 
-    @property
-    def regularised(self) -> bool:
-        """Whether the covariance was too ill-conditioned and its eigenvalues were lifted."""
-        return bool(self.condition > MAX_CONDITION)
-
     @torch.no_grad()
     def update(self, features: Tensor) -> None:
         """Take in a batch of normal features ``(n, dim)``; after ``finish()`` it begins a new fit."""
