@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor
 
 from attractor.console import stderr
-from attractor.data.graphs.graph_set import Categories
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
@@ -93,7 +92,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         if graphs.y is None:
             raise InputError(f"{graphs.name} has no classes; give them as y")
         self.split_ = resolve_split(graphs.y.codes, len(graphs), train, validation, self.seed)
-        self.classes_ = _occurring(graphs.y, self.split_.train)
+        self.classes_ = graphs.y[self.split_.train].occurring()
         codes = graphs.y.among(self.classes_)
         stderr.print(
             f"{len(self.split_.train)} graphs for training, {len(self.split_.validation)} for validation, "
@@ -167,7 +166,3 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
         """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
         return load_classifier(cls, located(folder))
-
-
-def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:
-    return tuple(y.values[code] for code in y.codes[graphs].unique().tolist())
