@@ -13,9 +13,10 @@ from attractor.data.sets.class_images import SPLITS, class_images
 from attractor.report import write_inpainting_figure
 from attractor.reproduce.part import Kind, Part
 from attractor.tasks import Inpainter
+from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.recipe import read_recipe, shipped
-from attractor.training.runs import train_painter, write_painter
+from attractor.training.runs import RESULT, train_painter, write_painter
 
 MASKS = {"random patches": None, "central block": "block"}
 
@@ -47,7 +48,7 @@ class Inpainting(Kind):
         if "model" in settings:
             return Inpainter(settings["model"])
         work = self.run_folder(settings, seed)
-        if not (work / "result.json").exists():
+        if not (work / RESULT).exists():
             self.train(settings["recipe"], seed, work)
         return Inpainter.load(work)
 
@@ -55,5 +56,5 @@ class Inpainting(Kind):
         """As ``attractor inpaint fit --recipe`` does, on the row's set."""
         recipe = read_recipe(shipped(name), InpaintRecipe, seed)
         train, val = (self.images(split, recipe.config().image_size) for split in SPLITS[self.data])
-        painter = train_painter(Inpainter, recipe, train, val, work, resume=(work / "checkpoint.pt").exists())
+        painter = train_painter(Inpainter, recipe, train, val, work, resume=(work / CHECKPOINT).exists())
         write_painter(painter, work, write_inpainting_figure)

@@ -20,7 +20,7 @@ from attractor.console import progress
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
 from attractor.models.device import has_bf16
-from attractor.training.checkpoint import load_checkpoint, rng_state, save_checkpoint, set_rng_state
+from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from attractor.training.schedule import decay_groups, warmup_cosine
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Trainer:
     @property
     def path(self) -> Path | None:
         """Where the checkpoint of this run lives."""
-        return self.folder / "checkpoint.pt" if self.folder else None
+        return self.folder / CHECKPOINT if self.folder else None
 
     def autocast(self) -> torch.autocast:
         """The schedule's precision; Accelerate's own is fixed for the life of a process, not of a run."""

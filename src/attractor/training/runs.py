@@ -13,6 +13,7 @@ from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.provenance import provenance
 from attractor.training.background import write_background
+from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.loop import History, seed_everything, train
 from attractor.training.pretrain import Pretraining, PretrainRecipe
@@ -38,7 +39,7 @@ class Painter(Protocol):
 
 
 P = TypeVar("P", bound=Painter)
-CHECKPOINT, RESULT = "checkpoint.pt", "result.json"
+RESULT = "result.json"
 
 
 def require_free(folder: Path, resume: bool) -> None:
