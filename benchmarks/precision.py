@@ -22,7 +22,7 @@ from unittest import mock
 import torch
 
 from attractor.data.graphs.folds import folds
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.data.sets.one_class import one_class_splits
 from attractor.data.unlabelled import load_unlabelled
 from attractor.files import json_text, write_json

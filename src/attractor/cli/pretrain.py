@@ -20,7 +20,7 @@ def pretrain(
     resume: bool = typer.Option(False, help="Go on with an interrupted run."),
 ) -> None:
     """Pretrain SELYNE on labelled images; writes best/, final/, result.json and four figures into OUTPUT."""
-    from attractor.data.classes import load_classes
+    from attractor.data.labelled import load_labelled
     from attractor.report import write_training_figures
     from attractor.training.pretrain import PretrainRecipe
     from attractor.training.recipe import read_recipe
@@ -31,8 +31,8 @@ def pretrain(
     start_run(output, resume)
     root = str(data or settings.data)
     size, channels = settings.config(1).image_size, settings.config(1).channels
-    train_set = load_classes(root, settings.train_split, size, channels)
-    val_set = load_classes(root, settings.val_split, size, channels, classes=train_set.classes)
+    train_set = load_labelled(root, settings.train_split, size, channels)
+    val_set = load_labelled(root, settings.val_split, size, channels, classes=train_set.classes)
     report_unreadable([(error.path, error.reason) for error in [*train_set.unreadable, *val_set.unreadable]])
     counts = f"{len(train_set.labels)} training and {len(val_set.labels)} validation images"
     stderr.print(f"{counts} of {len(train_set.classes)} classes")

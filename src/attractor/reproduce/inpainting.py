@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from attractor.data.sets.class_images import SPLITS, class_images
+from attractor.data.sets.labelled_sets import SPLITS, labelled_set
 from attractor.report import write_inpainting_figure
 from attractor.reproduce.part import Kind, Part
 from attractor.tasks import Inpainter
@@ -41,7 +41,7 @@ class Inpainting(Kind):
 
     def images(self, split: str, size: tuple[int, int]) -> Tensor:
         """One split of the set, uint8 ``(N, C, H, W)``."""
-        return class_images(self.data, self.folder, split, size).images
+        return labelled_set(self.data, self.folder, split, size).images
 
     def painter(self, settings: dict[str, Any], seed: int) -> Inpainter:
         """The in-painter, trained first where the row says so."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from attractor.data.sets.class_images import class_images
+from attractor.data.sets.labelled_sets import labelled_set
 from attractor.files import read_json
 from attractor.report import write_training_figures
 from attractor.reproduce.part import Kind, Part
@@ -23,7 +23,7 @@ def trained(recipe: str, folder: Path, work: Path, seed: int | None = None) -> P
     if not (work / RESULT).exists():
         settings = read_recipe(shipped(recipe), PretrainRecipe, seed)
         size = settings.config(1).image_size
-        train_set, val_set = (class_images(DATA, folder, split, size) for split in ("train", "val"))
+        train_set, val_set = (labelled_set(DATA, folder, split, size) for split in ("train", "val"))
         resume = (work / CHECKPOINT).exists()
         run_pretraining(settings, train_set, val_set, work, write_training_figures, resume)
     return work / "best"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from attractor.errors import InputError
-from attractor.scoring.features import check_features
+from attractor.scoring.checks import check_features
 from attractor.scoring.moments import CentralMoments
 
 MAX_CONDITION = 1e6

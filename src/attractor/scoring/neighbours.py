@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from attractor.errors import InputError
-from attractor.scoring.features import check_features
+from attractor.scoring.checks import check_features
 
 Metric = Literal["cosine", "euclidean"]
 NEIGHBOURS = 5

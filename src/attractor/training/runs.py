@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
-from attractor.data.classes import ClassImages
+from attractor.data.labelled import LabelledImages
 from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.provenance import provenance
@@ -54,7 +54,7 @@ def require_free(folder: Path, resume: bool) -> None:
 
 
 def run_pretraining(
-    recipe: PretrainRecipe, train_set: ClassImages, val_set: ClassImages, folder: Path, draw: Draw, resume: bool
+    recipe: PretrainRecipe, train_set: LabelledImages, val_set: LabelledImages, folder: Path, draw: Draw, resume: bool
 ) -> dict[str, Any]:
     """Train SELYNE: ``best/`` with its background, ``final/``, figures and the result, which is returned."""
     require_free(folder, resume)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.joining import join
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 
 

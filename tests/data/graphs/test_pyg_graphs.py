@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.pyg_graphs import from_fields, from_pyg
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 
 EDGE = torch.tensor([[0, 1], [1, 0]])

@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor
 
 from attractor.console import stderr
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphET
 from attractor.models.device import default_device
@@ -31,7 +31,7 @@ from attractor.training.loop import History
 class GraphClassifier(ClassifierMixin, BaseEstimator):
     """Tells the class of whole graphs by Energy Transformers on their edges, with a reader that sees all nodes.
 
-    Graphs are whatever :func:`attractor.data.graphs.graph_sets.as_graph_set` reads: TU archives and folders, PyG
+    Graphs are whatever :func:`attractor.data.graphs.set_reading.as_graph_set` reads: TU archives and folders, PyG
     datasets, lists of NetworkX graphs, a :class:`GraphSet`. Labels and attributes of nodes and of edges are used where
     there are any. Graphs may be of any size; what a fit or a prediction costs is the nodes and edges that there are.
 

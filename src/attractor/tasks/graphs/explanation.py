@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attractor.console import progress
 from attractor.data.graphs.graph_set import GraphSet, Value
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphBatch
 from attractor.tasks.graphs.occlusion import evidence

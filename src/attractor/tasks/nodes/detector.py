@@ -18,8 +18,8 @@ from torch import Tensor
 
 from attractor.console import stderr
 from attractor.data.graphs.node_graph import NodeGraph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.raw import RawGraph, to_graph
-from attractor.data.graphs.reading import as_node_graph
 from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
@@ -102,7 +102,7 @@ class NodeAnomalyDetector(BaseEstimator):
         checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> NodeAnomalyDetector:
-        """Learn from a graph (see :func:`attractor.data.graphs.reading.as_node_graph`).
+        """Learn from a graph (see :func:`attractor.data.graphs.node_reading.as_node_graph`).
 
         ``y (N,)``: 1 anomalous, 0 normal, -1 not known, in place of the graph's own; where none is known training is
         on hidden features. ``train``, ``validation``: bool ``(N,)`` or numbers of nodes; without ``validation`` a
