@@ -283,8 +283,8 @@ def test_a_loss_that_is_no_number_is_reported_and_keeps_the_last_checkpoint(tmp_
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_no_images_are_refused() -> None:
-    refused(lambda: train(Line(examples=0), schedule()), "no images")
+def test_no_examples_are_refused() -> None:
+    refused(lambda: train(Line(examples=0), schedule()), "nothing to train on")
 
 
 def test_precision_may_differ_between_runs_of_one_process() -> None:

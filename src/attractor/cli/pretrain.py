@@ -10,11 +10,12 @@ from attractor.cli.output import report_unreadable
 from attractor.cli.recipes import start_run
 from attractor.console import stderr
 
+RECIPES = Path(__file__).parents[1] / "recipes" / "training"
+SHIPPED = ", ".join(sorted(path.stem for path in RECIPES.glob("selyne-*.yaml")))
+
 
 def pretrain(
-    recipe: Path = typer.Argument(
-        help="YAML recipe, or the name of one that ships: selyne-tiny, selyne-base.", show_default=False
-    ),
+    recipe: Path = typer.Argument(help=f"YAML recipe, or the name of one that ships: {SHIPPED}.", show_default=False),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the run.", show_default=False),
     data: Path | None = typer.Option(None, help="Folder or archive of the images, instead of the recipe's."),
     resume: bool = typer.Option(False, help="Go on with an interrupted run."),

@@ -46,7 +46,7 @@ class LatentGaussian(nn.Module):
     ``Sigma``, ``shrinkage`` ``()``, ``condition`` ``()`` before lifting, ``count`` ``()`` samples, 0 until
     fitted.
 
-    Raises `InputError` for features that are not finite ``(n, dim)``, for fewer than 2 samples, for constant
+    Raises :class:`InputError` for features that are not finite ``(n, dim)``, for fewer than 2 samples, for constant
     samples and for scoring before ``finish()``. Source: SELYNE, Mahalanobis score (the README of the
     published code).
     """
@@ -97,7 +97,7 @@ class LatentGaussian(nn.Module):
         return self(features)
 
     def forward(self, features: Tensor) -> Tensor:
-        """`score` without its checks, which an export could not trace."""
+        """:meth:`score` without its checks, which an export could not trace."""
         z = features.to(self.mean.device, torch.float64) - self.mean.double()
         white = torch.linalg.solve_triangular(self.cholesky.double(), z.T, upper=False)  # (dim, n)
         return white.square().sum(0)

@@ -258,7 +258,7 @@ def train(
     loss, :class:`InputError` where there is nothing to train on or a checkpoint that does not fit.
     """
     if not objective.examples:
-        raise InputError("no images to train on; give at least one")
+        raise InputError("nothing to train on; give at least one example")
     seed_everything(schedule.seed)
     trainer = Trainer(objective, schedule, None if folder is None else Path(folder).expanduser())
     if resume:
