@@ -22,7 +22,7 @@ from nodes import spread
 
 from attractor.data.graphs.folds import Fold, folds
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.files import read_json, write_json
 from attractor.provenance import provenance
 from attractor.tasks import GraphClassifier

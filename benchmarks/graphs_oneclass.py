@@ -26,7 +26,7 @@ from torch import Tensor
 from torch_geometric.nn import global_mean_pool
 
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.files import read_json, write_json
 from attractor.models.standardize import Standardize
 from attractor.provenance import provenance

@@ -16,6 +16,7 @@ from attractor.files import read_json, write_json
 from attractor.provenance import provenance
 from attractor.tasks import Inpainter
 from attractor.tasks.inpainting.evaluation import evaluate_inpainting
+from attractor.training.runs import RESULT
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +40,7 @@ def main() -> None:
     found = evaluate_inpainting(inpainter, images, baseline_images=arguments.baseline_images, seed=arguments.seed)
     given = {name: getattr(arguments, name) for name in ("split", "images", "baseline_images", "seed")}
     options = [f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value is not None]
-    training = Path(arguments.model) / "result.json"
+    training = Path(arguments.model) / RESULT
     result = {
         "name": "inpaint-tiny-imagenet",
         "protocol": inspect.cleandoc(str(evaluate_inpainting.__doc__)),

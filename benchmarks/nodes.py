@@ -20,7 +20,7 @@ from nodes_baselines import BASELINES
 from numpy.typing import NDArray
 
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.splits import Split, stratified_split
 from attractor.files import read_json, write_json
 from attractor.provenance import provenance

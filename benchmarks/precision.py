@@ -22,7 +22,7 @@ from unittest import mock
 import torch
 
 from attractor.data.graphs.folds import folds
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.data.sets.one_class import one_class_splits
 from attractor.data.unlabelled import load_unlabelled
 from attractor.files import json_text, write_json
@@ -52,7 +52,7 @@ def computed_in(precision: str) -> Iterator[None]:
             return logits(self, batch).float()
 
     with (
-        mock.patch("attractor.models.precision.has_bf16", lambda device=None: bf16),
+        mock.patch("attractor.models.device.has_bf16", lambda device=None: bf16),
         mock.patch("attractor.tasks.graphs.classifier.make_schedule", scheduled),
         mock.patch.object(GraphET, "forward", forward),
     ):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from attractor.data.sets.class_images import class_images
+from attractor.data.sets.labelled_sets import labelled_set
 from attractor.models.store import load_model, save_model
 from attractor.training.background import write_background
 
@@ -25,5 +25,5 @@ if __name__ == "__main__":
     model, folder = load_model(arguments.run), WEIGHTS / arguments.name
     save_model(model, folder, torch.float16)
     if arguments.data:
-        write_background(folder, class_images("tiny-imagenet", arguments.data, "train").images)
+        write_background(folder, labelled_set("tiny-imagenet", arguments.data, "train").images)
     print(folder)

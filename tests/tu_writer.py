@@ -38,11 +38,11 @@ def archive(path: Path, texts: dict[str, str], name: str = "TOY") -> Path:
 def texts(graphs: GraphSet) -> dict[str, str]:
     """A set with classes in that layout; edge labels and attributes are left out."""
     graph = torch.arange(len(graphs)).repeat_interleave(graphs.sizes) + 1
-    labels = [[label.values[code] for code in label.codes.tolist()] for label in graphs.node_labels]
+    labels = [label.named() for label in graphs.node_labels]
     columns = {
         "A": (graphs.edge_index.T + 1).tolist(),
         "graph_indicator": graph.unsqueeze(1).tolist(),
-        "graph_labels": [[graphs.y.values[code]] for code in graphs.y.codes.tolist()],
+        "graph_labels": [[value] for value in graphs.y.named()],
         "node_labels": list(zip(*labels, strict=True)),
         "node_attributes": graphs.x.tolist(),
     }

@@ -7,7 +7,10 @@ from pathlib import Path
 from commands import TINY, run, write_images
 from test_detect_command import one_line
 
+from attractor.cli.pretrain import SHIPPED
 from attractor.models.store import load_model
+from attractor.training.pretrain import PretrainRecipe
+from attractor.training.recipe import _names
 
 
 def test_pretrain_resumes_and_writes_everything(tmp_path):
@@ -52,6 +55,10 @@ def test_where_it_starts_is_looked_at_before_the_images(tmp_path):
         recipe.write_text(f"name: toy\ndata: nowhere-either\nmodel: selyne-tiny\nstart: {start}\n")
         one_line(run("pretrain", recipe, "-o", tmp_path / "run"), said)
         assert not (tmp_path / "run").exists()
+
+
+def test_the_help_names_the_recipes_that_ship():
+    assert ", ".join(_names(PretrainRecipe)) == SHIPPED
 
 
 def test_an_archive_that_cannot_be_read_is_one_line(tmp_path):

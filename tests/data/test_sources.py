@@ -128,8 +128,9 @@ def test_a_list_of_arrays_of_any_sizes(shapes):
 
 
 def test_channels_come_first_in_tensors_and_last_in_arrays():
-    assert as_source(torch.zeros(1, 3, 8, 4)).read(0).shape == (8, 4, 3)
-    assert as_source(np.zeros((1, 3, 8, 4))).read(0).shape == (3, 8, 3)
+    values = np.arange(72, dtype=np.uint8).reshape(1, 3, 8, 3)
+    assert np.array_equal(as_source(torch.from_numpy(values)).read(0), values[0].transpose(1, 2, 0))
+    assert np.array_equal(as_source(values).read(0), values[0])
 
 
 def test_floats_are_rounded():

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.selyne import drop_patches
-from attractor.scoring.reconstruction import reconstruction_energy
+from attractor.scoring.reconstruction import _terms, reconstruction_energy
 from parity import IMPLEMENTATIONS, PRECISIONS, assert_golden, assert_golden_gradients, attention_by, load_golden
 
 GOLDEN = SelyneConfig(image_size=(32, 32), dim=64, latent=32, heads=4, depth=2, prototypes=4, classes=20)
@@ -49,7 +50,7 @@ def test_golden(golden, implementation: str, precision: str) -> None:
         "patch_out": encoding.patches,
         "recon": reconstruction,
         "logits": logits,
-        "score_components": reconstruction_energy(images, reconstruction, terms=True),
+        "score_components": _terms(images, reconstruction),
         "score_diaphone": energy,
         "compute_loss": energy.mean(),
         "loss_cls": classification,
@@ -146,10 +147,14 @@ def test_wrong_shapes_are_refused_in_one_line(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("keep", "kept"), [(0.5, 10), (0.24, 5), (0.01, 1), (1.0, 20)])
 def test_keep_goes_on_with_that_share_of_the_patches(keep: float, kept: int) -> None:
-    model = tiny(patch_sizes=(4, 8))  # 16 + 4 patches
-    encoding = model.encode(torch.randn(2, 3, 16, 16), keep)
-    assert encoding.patches.shape == (2, kept, 12)
-    assert model.decode(encoding).shape == (2, 3, 16, 16)
+    model, images = tiny(patch_sizes=(4, 8)), torch.randn(2, 3, 16, 16)  # 16 + 4 patches
+    assert model.decode(model.encode(images, keep)).shape == images.shape
+    model.blocks = nn.ModuleList([nn.Identity()])  # gives what it is given
+    given, left = model.encode(images).hidden[0], model.encode(images, keep).hidden[0]
+    assert left.shape == (2, 1 + kept, 12)
+    for tokens, some in zip(given, left, strict=True):
+        places = [(tokens == token).all(dim=1).nonzero().item() for token in some]
+        assert places[0] == 0 and len(set(places)) == 1 + kept  # CLS, and patches of this image, each once
 
 
 def test_kept_patches_are_distinct_drawn_for_each_image_and_uniform() -> None:

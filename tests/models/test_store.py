@@ -51,6 +51,14 @@ def test_round_trip_is_exact(tmp_path: Path, changes: dict) -> None:
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "model.safetensors"]
 
 
+def test_a_folder_may_be_a_string_that_begins_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = tiny()
+    save_model(model, "~/m")
+    assert (tmp_path / "m" / "config.json").exists()
+    torch.testing.assert_close(load_model("~/m").state_dict(), model.state_dict(), rtol=0, atol=0)
+
+
 def test_float16_takes_half_the_room_and_loads_as_float32(tmp_path: Path) -> None:
     model = tiny(dim=96)
     save_model(model, tmp_path / "full")

@@ -9,7 +9,7 @@ from measured_parts import begins, by_part, weights_of
 from miniatures import as_folder, as_tar, as_zip, cifar10_files, flat, tiny_imagenet_files
 
 from attractor.data.sets import cifar10, tiny_imagenet
-from attractor.data.sets.class_images import class_images
+from attractor.data.sets.labelled_sets import labelled_set
 from attractor.errors import InputError
 from attractor.files import read_json
 from attractor.models import ImageET, ImageETConfig
@@ -35,7 +35,7 @@ def test_shipped_weights_and_those_of_the_user(sets: Path, measured, tmp_path: P
     row = measured("et-tiny-imagenet")
     runs = by_part(row)
     assert weights_of(row) == {begins(model_folder("et-tiny") / "model.safetensors")}
-    images = class_images("tiny-imagenet", sets, "val", (64, 64)).images
+    images = labelled_set("tiny-imagenet", sets, "val", (64, 64)).images
     for name, mask in zip(MASKS, (None, "block"), strict=True):
         assert runs["et-tiny", name] == {f"psnr, {name}": Inpainter().score(images, mask, share=0.5, seed=3)}
     with pytest.raises(InputError, match="holds 'et-tiny' with other settings; choose another --output"):
@@ -61,7 +61,7 @@ def test_cifar10_is_trained_once_and_painted_under_both_masks(sets: Path, measur
     assert (work / "training.png").exists() and not (work / "checkpoint.pt").exists()
     test = torch.from_numpy(pixels[10:]).permute(0, 3, 1, 2)
     trained = Inpainter.load(work)
-    images = class_images("cifar10", sets, "test", (8, 8)).images
+    images = labelled_set("cifar10", sets, "test", (8, 8)).images
     assert len(images) == len(test)
     for name, mask in zip(MASKS, (None, "block"), strict=True):
         assert runs["et-cifar", name] == {f"psnr, {name}": trained.score(images, mask, share=0.85, seed=3)}

@@ -9,7 +9,7 @@ import yaml
 from attractor.data.graphs.fraud import ARCHIVES, BY_HAND
 from attractor.data.graphs.named_sets import TU
 from attractor.data.sets import one_class
-from attractor.data.sets.class_images import SPLITS
+from attractor.data.sets.labelled_sets import SPLITS
 from attractor.errors import InputError
 from attractor.models.config import PRESETS
 from attractor.reproduce import row as module

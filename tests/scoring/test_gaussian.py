@@ -9,7 +9,7 @@ from safetensors.torch import load, save
 from sklearn.covariance import LedoitWolf
 
 from attractor.errors import InputError
-from attractor.scoring.gaussian import LatentGaussian
+from attractor.scoring.gaussian import MAX_CONDITION, LatentGaussian
 
 
 def fitted(features: torch.Tensor, chunk: int = 64) -> LatentGaussian:
@@ -31,7 +31,7 @@ def test_golden_float64(golden, name, chunk):
     np.testing.assert_allclose(gaussian.mean, arrays["mean_f64"], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(gaussian.shrinkage, arrays["lw_shrinkage_f64"], rtol=1e-9)
     np.testing.assert_allclose(gaussian.condition, arrays["condition_number_f64"], rtol=1e-8)
-    assert gaussian.regularised == bool(arrays["regularised_f64"])
+    assert (gaussian.condition > MAX_CONDITION) == bool(arrays["regularised_f64"])
     inverse, wanted = torch.cholesky_inverse(gaussian.cholesky).numpy(), arrays["cov_inv_f64"]
     np.testing.assert_allclose(inverse, wanted, rtol=1e-9, atol=1e-9 * abs(wanted).max())
     scores = gaussian.score(torch.from_numpy(arrays["test"]))
@@ -44,7 +44,7 @@ def test_golden_float32(golden, name):
     """The published numbers, which were computed in float32 throughout."""
     arrays = golden(f"e_mahalanobis_{name}")
     gaussian = fitted(torch.from_numpy(arrays["features"]))
-    assert gaussian.regularised == bool(arrays["regularised"])
+    assert (gaussian.condition > MAX_CONDITION) == bool(arrays["regularised"])
     scores = gaussian.score(torch.from_numpy(arrays["test"]))
     np.testing.assert_allclose(scores, arrays["distances"], rtol=1e-5)
 
@@ -61,7 +61,7 @@ def test_equals_scikit_learn(samples, dim, chunk, offset, seed):
     x = generator.standard_t(5, (samples, dim)) @ generator.normal(size=(dim, dim)) + offset
     gaussian, theirs = fitted(torch.from_numpy(x), chunk), LedoitWolf().fit(x)
     np.testing.assert_allclose(gaussian.shrinkage, theirs.shrinkage_, rtol=1e-9, atol=1e-12)
-    if not gaussian.regularised:
+    if gaussian.condition <= MAX_CONDITION:
         scale = abs(theirs.covariance_).max()
         np.testing.assert_allclose(covariance(gaussian), theirs.covariance_, rtol=1e-9, atol=1e-9 * scale)
 
@@ -91,7 +91,7 @@ def test_what_it_holds_does_not_grow_with_the_samples():
 def test_two_samples_lift_a_singular_covariance_at_any_scale(scale):
     x = scale * torch.tensor([[0.0, 0, 1], [1, 2, 3]], dtype=torch.float64)
     gaussian = fitted(x)
-    assert gaussian.regularised
+    assert gaussian.condition > MAX_CONDITION
     assert np.linalg.cond(covariance(gaussian)) == pytest.approx(1e6, rel=1e-3)
     torch.testing.assert_close(gaussian.score(x), torch.ones(2).double(), rtol=1e-3, atol=0)
 

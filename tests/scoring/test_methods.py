@@ -84,13 +84,13 @@ def test_far_features_score_higher(name: str) -> None:
 
 
 def test_more_neighbours_than_the_bank_holds_are_thinned_evenly() -> None:
-    method = NeighboursMethod("prototypes", limit=40)
+    method = NeighboursMethod("latent", limit=40)
     one = features(1)
     for group in range(10):
         batch: list[Tensor] = [values.expand(50, *values.shape[1:]) for values in one]
-        prototypes = torch.zeros(50, 24)
-        prototypes[:, group] = torch.rand(50) + 0.5
-        method.update(Features(*batch)._replace(prototypes=prototypes))
+        latent = torch.zeros(50, 24)
+        latent[:, group] = torch.rand(50) + 0.5
+        method.update(Features(*batch)._replace(latent=latent))
     kept = method.sample.take()
     assert kept.shape == (40, 24)
     assert (kept.argmax(dim=1).bincount(minlength=10) > 0).sum() >= 7  # early groups are not crowded out

@@ -1,4 +1,4 @@
-"""Nearest neighbours against scikit-learn, with blocks, coresets and bad input."""
+"""Nearest neighbours against scikit-learn, with blocks and bad input."""
 
 import numpy as np
 import pytest
@@ -8,30 +8,30 @@ from sklearn.neighbors import NearestNeighbors
 
 from attractor.errors import InputError
 from attractor.scoring import neighbours
-from attractor.scoring.neighbours import NearestNeighbours, k_center
+from attractor.scoring.neighbours import NEIGHBOURS, NearestNeighbours
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-@pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_equals_scikit_learn(metric, k, offset):
+def test_equals_scikit_learn(metric, offset):
     bank, x = torch.randn(300, 16) + offset, torch.randn(40, 16) + offset
-    theirs = NearestNeighbors(n_neighbors=k, metric=metric).fit(bank.double()).kneighbors(x.double())[0].mean(1)
-    ours = NearestNeighbours(k, metric).fit(bank).score(x)
+    theirs = NearestNeighbors(n_neighbors=NEIGHBOURS, metric=metric).fit(bank.double())
+    theirs = theirs.kneighbors(x.double())[0].mean(1)
+    ours = NearestNeighbours(metric).fit(bank).score(x)
     assert ours.dtype == torch.float32
     # At an offset of 1e3 the angles are 1e-3, so the rounding of unit vectors in float32 is what is left.
     np.testing.assert_allclose(ours, theirs, rtol=1e-4 if offset == 0 or metric == "euclidean" else 2e-2)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_a_normal_feature_is_no_distance_from_itself(metric):
+def test_a_feature_is_no_distance_from_normal_ones_that_are_the_same(metric):
     x = torch.randn(200, 32) * 10
-    assert NearestNeighbours(1, metric).fit(x).score(x).max() < 1e-5
+    assert NearestNeighbours(metric).fit(x.repeat(NEIGHBOURS, 1)).score(x).max() < 1e-5
 
 
 def test_cosine_does_not_see_lengths_and_euclidean_does():
     bank, x = torch.randn(50, 8), torch.randn(9, 8)
-    cosine, euclidean = NearestNeighbours(3).fit(bank), NearestNeighbours(3, "euclidean").fit(bank)
+    cosine, euclidean = NearestNeighbours().fit(bank), NearestNeighbours("euclidean").fit(bank)
     torch.testing.assert_close(cosine.score(5 * x), cosine.score(x))
     assert (euclidean.score(50 * x) > euclidean.score(x)).all()
 
@@ -39,7 +39,7 @@ def test_cosine_does_not_see_lengths_and_euclidean_does():
 def test_fewer_points_than_neighbours():
     bank, x = torch.randn(3, 4), torch.randn(6, 4)
     wanted = torch.cdist(x, bank).mean(1)
-    torch.testing.assert_close(NearestNeighbours(9, "euclidean").fit(bank).score(x), wanted)
+    torch.testing.assert_close(NearestNeighbours("euclidean").fit(bank).score(x), wanted)
 
 
 def test_blocks_do_not_change_the_score(monkeypatch):
@@ -51,36 +51,13 @@ def test_blocks_do_not_change_the_score(monkeypatch):
     assert sizes == [10, 10, 10, 7]
 
 
-def test_the_coreset_takes_the_farthest_point_each_time():
-    line = torch.tensor([[0.0], [1], [2], [3], [10]])
-    chosen = k_center(line, 3).tolist()
-    for i in range(1, 3):
-        gaps = (line - line[chosen[:i]].T).abs().min(1).values
-        assert gaps[chosen[i]] == gaps.max()
-
-
-def test_a_limited_bank_covers_small_clusters_and_is_the_same_each_time():
-    centres = 20 * torch.eye(8)
-    crowded = torch.cat([centres[:1].repeat(2000, 1), centres[1:].repeat(3, 1)])
-    features = crowded + 0.1 * torch.randn(len(crowded), 8)
-    scorer = NearestNeighbours(1, "euclidean").fit(features, limit=8, seed=3)
-    assert scorer.bank.shape == (8, 8)
-    assert scorer.score(centres).max() < 1.5
-    assert torch.equal(scorer.bank, NearestNeighbours(1, "euclidean").fit(features, limit=8, seed=3).bank)
-
-
-def test_a_limit_that_is_not_reached_keeps_everything():
-    features = torch.randn(20, 4)
-    assert torch.equal(NearestNeighbours().fit(features, limit=20).bank, NearestNeighbours().fit(features).bank)
-
-
 def test_the_state_dict_is_all_that_scores_and_brings_its_size():
     x = torch.randn(30, 3)
-    scorer, other = NearestNeighbours(2).fit(x), NearestNeighbours(2)
+    scorer, other = NearestNeighbours().fit(x), NearestNeighbours()
     assert set(scorer.state_dict()) == {"bank", "centre"}
     torch.nn.ModuleDict({"knn": other}).load_state_dict(load(save(torch.nn.ModuleDict({"knn": scorer}).state_dict())))
     assert torch.equal(other.score(x), scorer.score(x))
-    other.load_state_dict(NearestNeighbours(2).fit(x[:9]).state_dict())
+    other.load_state_dict(NearestNeighbours().fit(x[:9]).state_dict())
     assert len(other.bank) == 9
 
 
@@ -88,7 +65,6 @@ def test_bad_input_is_refused():
     x = torch.randn(5, 3)
     for make in (
         lambda: NearestNeighbours(metric="manhattan"),
-        lambda: NearestNeighbours(0),
         lambda: NearestNeighbours().score(x),
         lambda: NearestNeighbours().fit(x[:0]),
         lambda: NearestNeighbours().fit(x * torch.nan),

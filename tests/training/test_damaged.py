@@ -124,5 +124,5 @@ def test_light_changes_and_structure_stays() -> None:
 def test_images_smaller_than_a_view_are_refused() -> None:
     with pytest.raises(InputError, match="at least 16 x 16 pixels, not \\(16, 12\\)"):
         spotting([torch.zeros(3, 16, 12, dtype=torch.uint8)])
-    with pytest.raises(InputError, match="no images"):
+    with pytest.raises(InputError, match="nothing to train on"):
         train(spotting([]), damage_schedule(1))

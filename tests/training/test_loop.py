@@ -165,6 +165,13 @@ def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
 
 
+def test_the_folder_may_be_a_string_that_begins_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    history = train(Line(), schedule(), "~/run")
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["progress"]["history"] == history
+    assert train(Line(), schedule(), "~/run", resume=True) == history
+
+
 # what a resume refuses -----------------------------------------------------------------------------------------------
 
 
@@ -276,8 +283,8 @@ def test_a_loss_that_is_no_number_is_reported_and_keeps_the_last_checkpoint(tmp_
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_no_images_are_refused() -> None:
-    refused(lambda: train(Line(examples=0), schedule()), "no images")
+def test_no_examples_are_refused() -> None:
+    refused(lambda: train(Line(examples=0), schedule()), "nothing to train on")
 
 
 def test_precision_may_differ_between_runs_of_one_process() -> None:

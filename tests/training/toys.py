@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from attractor.data.classes import ClassImages
+from attractor.data.labelled import LabelledImages
 from attractor.models import Selyne, SelyneConfig
 from attractor.training.loop import History, Objective, Schedule, train
 from attractor.training.oneclass import OneClass
@@ -22,9 +22,9 @@ def pictures(count: int, channels: int = 3) -> torch.Tensor:
     return (colours + torch.randint(0, 56, (count, channels, 16, 16), generator=generator)).to(torch.uint8)
 
 
-def labelled(count: int, channels: int = 3) -> ClassImages:
+def labelled(count: int, channels: int = 3) -> LabelledImages:
     """Pictures in three classes."""
-    return ClassImages(pictures(count, channels), torch.arange(count) % 3, ["a", "b", "c"], [])
+    return LabelledImages(pictures(count, channels), torch.arange(count) % 3, ["a", "b", "c"], [])
 
 
 def recipe(**changes: object) -> PretrainRecipe:

@@ -35,8 +35,8 @@ def resident(field: str) -> float:
 def timed(work: Callable[[], Any], device_mb: Callable[[bool], float | None] = lambda reset: None) -> dict[str, float]:
     """Seconds of ``work``, those of the processor, and the peak of memory in MB above what is held before it.
 
-    The first time tells the memory, that of the device where ``device_mb`` tells it: what is held after a reset, then
-    the peak. It warms up for the times after it, of which the median counts: as many as ``LONG`` has room for, or one.
+    The first run measures memory (the device's, where ``device_mb`` tells it) and warms up. Runs are then timed until
+    ``LONG`` seconds have passed, at least one; the medians count.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)  # gives back what the turn before has freed

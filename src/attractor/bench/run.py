@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from attractor.bench import answer
 from attractor.bench.cases import Case
 from attractor.errors import InputError
-from attractor.models.precision import has_bf16
+from attractor.models.device import has_bf16
 
 if TYPE_CHECKING:
     from typing_extensions import Self

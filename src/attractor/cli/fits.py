@@ -14,10 +14,13 @@ from attractor.files import require_writable
 @contextmanager
 def resumable(output: Path, resume: bool) -> Iterator[None]:
     """Refuse to tread on the checkpoints of an interrupted fit, unless to resume it; remove them once it is done."""
+    from attractor.training.checkpoint import CHECKPOINT
+
     require_writable(output)
-    begun = sorted(output.glob("member-*/checkpoint.pt"))
+    kept = f"member-*/{CHECKPOINT}"
+    begun = sorted(output.glob(kept))
     if begun and not resume:
         raise InputError(f"{begun[0]} is of an interrupted fit; add --resume to go on, or remove it")
     yield
-    for checkpoint in output.glob("member-*/checkpoint.pt"):
+    for checkpoint in output.glob(kept):
         shutil.rmtree(checkpoint.parent)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from attractor.cli.arguments import DATA, GRAPHS, find_graphs
 from attractor.cli.fits import resumable
-from attractor.cli.graph_sets import GRAPHS, find_graphs
 from attractor.cli.graphs_explain import explain
-from attractor.cli.node_graphs import DATA
 from attractor.cli.output import print_json
 from attractor.errors import InputError
 from attractor.files import csv_text, read_json, write_text

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attractor.cli.graph_sets import GRAPHS, find_graphs
-from attractor.cli.node_graphs import DATA
+from attractor.cli.arguments import DATA, GRAPHS, find_graphs
 from attractor.cli.output import print_explanations
 from attractor.files import require_writable
 

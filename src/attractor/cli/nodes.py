@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
+from attractor.cli.arguments import DATA, GRAPH, find_graph
 from attractor.cli.fits import resumable
-from attractor.cli.node_graphs import DATA, GRAPH, find_graph
 from attractor.cli.nodes_explain import explain
 from attractor.cli.output import print_json
 from attractor.files import replacing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attractor.cli.node_graphs import DATA, GRAPH, find_graph
+from attractor.cli.arguments import DATA, GRAPH, find_graph
 from attractor.cli.output import print_explanations
 from attractor.files import require_writable
 

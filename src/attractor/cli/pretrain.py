@@ -10,17 +10,18 @@ from attractor.cli.output import report_unreadable
 from attractor.cli.recipes import start_run
 from attractor.console import stderr
 
+RECIPES = Path(__file__).parents[1] / "recipes" / "training"
+SHIPPED = ", ".join(sorted(path.stem for path in RECIPES.glob("selyne-*.yaml")))
+
 
 def pretrain(
-    recipe: Path = typer.Argument(
-        help="YAML recipe, or the name of one that ships: selyne-tiny, selyne-base.", show_default=False
-    ),
+    recipe: Path = typer.Argument(help=f"YAML recipe, or the name of one that ships: {SHIPPED}.", show_default=False),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the run.", show_default=False),
     data: Path | None = typer.Option(None, help="Folder or archive of the images, instead of the recipe's."),
     resume: bool = typer.Option(False, help="Go on with an interrupted run."),
 ) -> None:
     """Pretrain SELYNE on labelled images; writes best/, final/, result.json and four figures into OUTPUT."""
-    from attractor.data.classes import load_classes
+    from attractor.data.labelled import load_labelled
     from attractor.report import write_training_figures
     from attractor.training.pretrain import PretrainRecipe
     from attractor.training.recipe import read_recipe
@@ -31,8 +32,8 @@ def pretrain(
     start_run(output, resume)
     root = str(data or settings.data)
     size, channels = settings.config(1).image_size, settings.config(1).channels
-    train_set = load_classes(root, settings.train_split, size, channels)
-    val_set = load_classes(root, settings.val_split, size, channels, classes=train_set.classes)
+    train_set = load_labelled(root, settings.train_split, size, channels)
+    val_set = load_labelled(root, settings.val_split, size, channels, classes=train_set.classes)
     report_unreadable([(error.path, error.reason) for error in [*train_set.unreadable, *val_set.unreadable]])
     counts = f"{len(train_set.labels)} training and {len(val_set.labels)} validation images"
     stderr.print(f"{counts} of {len(train_set.classes)} classes")

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from attractor.console import progress, stderr
 from attractor.data.checksums import check, kind, opens, record, recorded
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 LIMIT = 2**32  # bytes of one file of an archive, unpacked
 MIRROR = "ATTRACTOR_MIRROR"  # in the environment: an address that is asked before all others
@@ -106,11 +106,6 @@ def _download(url: str, output: str, _: object, path: Path, part: Path | None) -
     part.replace(output)
     if not opens(Path(output), path.name):
         raise ValueError(f"no {kind(path.name)} archive but some page")
-
-
-def one_line(error: Exception) -> str:
-    """What others raise, which may be many lines, for a message of one."""
-    return " ".join(str(error).split())[:160]
 
 
 def _remedy(path: Path) -> str:

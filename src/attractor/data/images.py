@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 MAX_PIXELS = 2**27  # 134 million: half a gigabyte of RGBA
 
@@ -115,8 +115,7 @@ def _unreadable(name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnreadableImage(name, "not an image of a known format; replace or remove it") from None
     except Exception as error:
-        detail = " ".join(str(error).split())[:100]
-        raise UnreadableImage(name, f"cannot be decoded ({detail}); replace or remove it") from error
+        raise UnreadableImage(name, f"cannot be decoded ({one_line(error, 100)}); replace or remove it") from error
 
 
 def _decode(file: BinaryIO, name: str, size: tuple[int, int] | None) -> Image.Image:

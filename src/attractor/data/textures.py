@@ -25,10 +25,8 @@ def write_textures(folder: str | Path, seed: int = 0) -> Path:
     Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, all of ``test`` from
     the right half, so no pixel is in both. The damage is painted; its masks are under ``ground_truth``. Crops of one
     half overlap, so those in ``test/good`` are not exchangeable with those in ``train/good``; those in ``fresh`` are,
-    which are new ones from the left half.
-
-    Raises:
-        InputError: scikit-image, whose package holds the photographs, is not installed.
+    which are new ones from the left half. Raises :class:`InputError` where scikit-image, whose package holds the
+    photographs, is not installed.
     """
     folder, rng = Path(folder), np.random.default_rng(seed)
     left, right = np.hsplit(_photograph("gravel"), 2)

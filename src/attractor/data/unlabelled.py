@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from attractor.data.batches import load_images
-from attractor.data.classes import load_classes
 from attractor.data.images import UnreadableImage
+from attractor.data.labelled import load_labelled
 from attractor.data.sources import as_source
 from attractor.errors import InputError
 
@@ -24,7 +24,7 @@ def load_unlabelled(
     """Load the images of ``root``, or of ``root/split``, resized to ``size = (h, w)``: uint8 ``(N, C, h, w)``.
 
     ``root`` is a folder, searched to any depth, or with a ``split`` an archive that
-    :func:`~attractor.data.classes.load_classes` reads; ``first`` takes so many only. The second value is what could
+    :func:`~attractor.data.labelled.load_labelled` reads; ``first`` takes so many only. The second value is what could
     not be read. Raises :class:`InputError` where nothing could.
     """
     root = Path(root).expanduser()
@@ -35,7 +35,7 @@ def load_unlabelled(
         source = as_source(root / split if split else root, channels)
         _, images = load_images(source.subset(range(len(source))[:first]), size, unreadable)
     else:
-        labelled = load_classes(root, split, size, channels)
+        labelled = load_labelled(root, split, size, channels)
         images, unreadable = labelled.images[:first], labelled.unreadable
     if not len(images):
         raise InputError(f"{root}: none of the images can be read; the first: {unreadable[0]}")

@@ -15,8 +15,8 @@ import torch
 from numpy.lib import format as npy
 from torch import Tensor, nn
 
-from attractor.errors import InputError
-from attractor.files import npy_header
+from attractor.data.arrays import npy_header
+from attractor.errors import InputError, one_line
 from attractor.interop.sizes import Tensors
 from attractor.models.store import load_tensors
 
@@ -40,8 +40,7 @@ def read_tensors(path: Path) -> Tensors:
     except InputError:
         raise
     except Exception as error:  # whatever a parser makes of a file that was made to break it
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"{path} cannot be read as a checkpoint ({reason}); fetch it again") from None
+        raise InputError(f"{path} cannot be read as a checkpoint ({one_line(error)}); fetch it again") from None
     tensors = {name: t.detach().float() for name, t in tensors.items()}
     if endless := [name for name, t in tensors.items() if not t.isfinite().all()]:
         raise InputError(f"{path}: {endless[0]} holds numbers that are not finite; give another checkpoint")

@@ -37,6 +37,8 @@ class SelyneConfig(Config):
 
     ``image_size`` is (height, width) in pixels, ``patch_sizes`` in pixels (each must divide both sides),
     ``decoder_depth`` defaults to ``depth``, ``attention`` is ``"gloeba"`` or ``"standard"``.
+    ``normalize_keys`` gives Gloeba's keys unit length before the scale of their head (published); without it scores
+    are the plain bilinear form.
     """
 
     image_size: tuple[int, int] = (64, 64)

@@ -15,14 +15,13 @@ from attractor.models.selyne import Selyne
 class Features(NamedTuple):
     """Per view, all float32.
 
-    ``latent (V, L)``: z. ``prototypes (V, P D)``: what the prototypes read. ``levels (V, blocks, 2 D)``: mean and
-    spread over the patch tokens of every block. ``patches (V, N, 2 D)``: patch tokens of two middle blocks, at the
-    finest scale. ``free_energy (V, blocks * heads)``: mean free energy of the tokens. ``images``, ``reconstruction
-    (V, C, H, W)``: normalised, the input and what the decoder makes of it.
+    ``latent (V, L)``: z. ``levels (V, blocks, 2 D)``: mean and spread over the patch tokens of every block.
+    ``patches (V, N, 2 D)``: patch tokens of two middle blocks, at the finest scale. ``free_energy (V, blocks *
+    heads)``: mean free energy of the tokens. ``images``, ``reconstruction (V, C, H, W)``: normalised, the input and
+    what the decoder makes of it.
     """
 
     latent: Tensor
-    prototypes: Tensor
     levels: Tensor
     patches: Tensor
     free_energy: Tensor
@@ -59,7 +58,6 @@ def width(field: str, config: SelyneConfig) -> int:
     """Length of the last axis of one of the :class:`Features`."""
     widths = {
         "latent": config.latent,
-        "prototypes": config.prototypes * config.dim,
         "levels": 2 * config.dim,
         "patches": 2 * config.dim,
         "free_energy": config.depth * config.heads,
@@ -76,7 +74,6 @@ def extract(model: Selyne, images: Tensor) -> Features:
         free_energy = images.new_zeros(len(images), 0)
     return Features(
         latent=encoding.z.float(),
-        prototypes=encoding.prototypes.float().flatten(1),
         levels=torch.stack([level(block) for block in encoding.hidden], dim=1),
         patches=patch_tokens(model, encoding.hidden),
         free_energy=free_energy.float(),

@@ -16,7 +16,7 @@ KINDS = 3
 
 @dataclass(frozen=True, eq=False)
 class GraphBatch:
-    """G graphs as T tokens: of each graph its reader, the token that sees all of its nodes, and then those.
+    """G graphs as T tokens: for each graph first its reader, a token that sees all its nodes, then the nodes.
 
     ``x (T, F)``: features, and ``positions (T, P)``: where in its graph a node is, both without meaning for readers.
     ``eigenvectors (T, K)``: of the graph's Laplacian, with signs that mean nothing. ``edges``: who sees whom, no token

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from attractor.console import stderr
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 FILES = (
     "config.json",
@@ -86,5 +86,4 @@ def _reason(error: Exception, verb: str) -> str:
         return "neither a folder here nor in the cache, and the Hub does not answer; check the name and the network"
     if response is not None and response.status_code in (401, 403):
         return f"the Hub does not let you {verb} it; {LOG_IN} as someone who may"
-    said = " ".join(f"{type(error).__name__} {error}".split())[:300]
-    return f"the exchange with the Hub failed ({said}); check the network and try again"
+    return f"the exchange with the Hub failed ({one_line(error, 300)}); check the network and try again"

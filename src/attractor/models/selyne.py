@@ -22,14 +22,13 @@ from attractor.models.pixels import ImageModel
 class Encoding(NamedTuple):
     """What the encoder makes of a batch.
 
-    ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, ``prototypes (B, P, D)``, and what every block gave,
-    ``hidden[l] (B, 1 + N, D)`` with the CLS token first.
+    ``z (B, L)``, ``cls (B, D)``, ``patches (B, N, D)``, and what every block gave, ``hidden[l] (B, 1 + N, D)`` with
+    the CLS token first.
     """
 
     z: Tensor
     cls: Tensor
     patches: Tensor
-    prototypes: Tensor
     hidden: list[Tensor]
 
 
@@ -142,7 +141,7 @@ class Selyne(ImageModel):
         cls, patches = x[:, 0], x[:, 1:]
         prototypes = self.proto_attn(patches)  # (B, P, D)
         z = self.encoder_head(torch.cat([cls, prototypes.flatten(1)], dim=-1))
-        return Encoding(z, cls, patches, prototypes, hidden)
+        return Encoding(z, cls, patches, hidden)
 
     def decode(self, encoding: Encoding) -> Tensor:
         """Reconstruction ``(B, C, H, W)`` in normalised pixels."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,18 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a readable safetensors file ({error}); write it again") from None
 
 
-def save_model(model: Model, folder: Path, dtype: torch.dtype | None = None) -> None:
+def save_model(model: Model, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> None:
     """Write ``folder/config.json`` and ``folder/model.safetensors``, in ``dtype`` when given (float16 halves it)."""
+    folder = Path(folder).expanduser()
     kind = next(name for name, (_, network) in MODELS.items() if type(model) is network)
     tensors = {name: t.to(dtype) if dtype else t for name, t in model.state_dict().items()}
     save_tensors(folder / "model.safetensors", tensors)
     write_json(folder / "config.json", {"version": VERSION, "kind": kind, "model": model.config.to_dict()})
 
 
-def load_model(folder: Path) -> Any:
-    """Read what :func:`save_model` wrote, :class:`Selyne` or :class:`ImageET`, in float32 and evaluation mode."""
+def load_model(folder: str | PathLike[str]) -> Any:
+    """Read what :func:`save_model` wrote, any of the four networks, in float32 and evaluation mode."""
+    folder = Path(folder).expanduser()
     config, weights = _load_config(folder / "config.json"), folder / "model.safetensors"
     tensors = load_tensors(weights)
     model = build(config, tensors, str(weights))

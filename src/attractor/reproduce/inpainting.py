@@ -9,13 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
-from attractor.data.sets.class_images import SPLITS, class_images
+from attractor.data.sets.labelled_sets import SPLITS, labelled_set
 from attractor.report import write_inpainting_figure
 from attractor.reproduce.part import Kind, Part
 from attractor.tasks import Inpainter
+from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.recipe import read_recipe, shipped
-from attractor.training.runs import train_painter, write_painter
+from attractor.training.runs import RESULT, train_painter, write_painter
 
 MASKS = {"random patches": None, "central block": "block"}
 
@@ -40,14 +41,14 @@ class Inpainting(Kind):
 
     def images(self, split: str, size: tuple[int, int]) -> Tensor:
         """One split of the set, uint8 ``(N, C, H, W)``."""
-        return class_images(self.data, self.folder, split, size).images
+        return labelled_set(self.data, self.folder, split, size).images
 
     def painter(self, settings: dict[str, Any], seed: int) -> Inpainter:
         """The in-painter, trained first where the row says so."""
         if "model" in settings:
             return Inpainter(settings["model"])
         work = self.run_folder(settings, seed)
-        if not (work / "result.json").exists():
+        if not (work / RESULT).exists():
             self.train(settings["recipe"], seed, work)
         return Inpainter.load(work)
 
@@ -55,5 +56,5 @@ class Inpainting(Kind):
         """As ``attractor inpaint fit --recipe`` does, on the row's set."""
         recipe = read_recipe(shipped(name), InpaintRecipe, seed)
         train, val = (self.images(split, recipe.config().image_size) for split in SPLITS[self.data])
-        painter = train_painter(Inpainter, recipe, train, val, work, resume=(work / "checkpoint.pt").exists())
+        painter = train_painter(Inpainter, recipe, train, val, work, resume=(work / CHECKPOINT).exists())
         write_painter(painter, work, write_inpainting_figure)

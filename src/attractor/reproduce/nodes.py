@@ -8,7 +8,7 @@ from typing import Any
 
 from attractor.data.graphs.fraud import ARCHIVES, BY_HAND, fraud_graph
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 from attractor.reproduce.part import Kind, Part
 from attractor.tasks.nodes.evaluate import evaluate_nodes

@@ -37,5 +37,8 @@ class Kind(ABC):
         return self.work / f"{settings['recipe']}-seed-{seed}"
 
     def weights(self, settings: dict[str, Any], seed: int) -> Path | None:
-        """Where the weights lie, or will, that are measured with these settings, in which a model is a folder."""
+        """Folder of the weights these settings measure, which may not exist yet; None if there are none.
+
+        ``settings["model"]`` must already be a folder.
+        """
         return Path(settings["model"]) if "model" in settings else None

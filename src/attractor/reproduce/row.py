@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field
 
-from attractor.data.downloads import one_line
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 from attractor.training.strict import Strict
 
 ROWS = Path(str(files("attractor"))) / "recipes" / "rows"

@@ -29,12 +29,12 @@ def sights(views: Tensor) -> list[Tensor]:
 
 
 class Background(nn.Module):
-    """How far views lie from images of anything, the nearer of two sights of these: sharp, and of half the resolution.
+    """Distance of views from images of anything: the smaller of that to sharp ones and to the same at half resolution.
 
-    An image that is as far from the normal ones as from all others is odd; what a camera or a file format does to it
-    moves it away from both. So a distance from the normal images is divided by the same distance from the background.
-    Two sights, because images of few pixels lie further from sharp ones than from each other. After Ren et al. (2021),
-    A simple fix to Mahalanobis distance for improving near-OOD detection, whose difference is a ratio here.
+    What a camera or file format does to an image moves it away from normal images and from all others alike, so a
+    distance from the normal images counts only relative to this one. Two resolutions, because images of few pixels lie
+    farther from sharp images than from each other. After Ren et al. (2021), A simple fix to Mahalanobis distance for
+    improving near-OOD detection, whose difference is a ratio here.
     """
 
     def __init__(self, config: SelyneConfig):

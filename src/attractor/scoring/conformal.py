@@ -29,7 +29,7 @@ class ConformalCalibrator:
     (n + 1)``, so with ``n < 1 / false_alarm_rate - 1`` the target is out of reach: decisions are then made at
     ``1 / (n + 1)`` and ``warning`` says so.
 
-    ``scores`` holds the calibration scores ``(n,)``, ascending, float64. Raises `InputError` for a rate
+    ``scores`` holds the calibration scores ``(n,)``, ascending, float64. Raises :class:`InputError` for a rate
     outside (0, 1), for calibration scores that are not finite or none, for NaN, and for use before ``fit``.
     Source: Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world; Bates et al. (2023).
     """
@@ -93,7 +93,7 @@ class ConformalCalibrator:
 
     @classmethod
     def from_json(cls, data: Any) -> ConformalCalibrator:
-        """The calibrator that `to_json` described."""
+        """The calibrator that :meth:`to_json` described."""
         try:
             return cls(float(data["false_alarm_rate"])).fit([float(score) for score in data["scores"]])
         except (KeyError, TypeError, ValueError) as error:

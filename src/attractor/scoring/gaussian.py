@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from attractor.errors import InputError
-from attractor.scoring.features import check_features
+from attractor.scoring.checks import check_features
 from attractor.scoring.moments import CentralMoments
 
 MAX_CONDITION = 1e6
@@ -46,7 +46,7 @@ class LatentGaussian(nn.Module):
     ``Sigma``, ``shrinkage`` ``()``, ``condition`` ``()`` before lifting, ``count`` ``()`` samples, 0 until
     fitted.
 
-    Raises `InputError` for features that are not finite ``(n, dim)``, for fewer than 2 samples, for constant
+    Raises :class:`InputError` for features that are not finite ``(n, dim)``, for fewer than 2 samples, for constant
     samples and for scoring before ``finish()``. Source: SELYNE, Mahalanobis score (the README of the
     published code).
     """
@@ -65,11 +65,6 @@ class LatentGaussian(nn.Module):
         self.register_buffer("condition", torch.ones((), dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         self._moments: CentralMoments | None = None
-
-    @property
-    def regularised(self) -> bool:
-        """Whether the covariance was too ill-conditioned and its eigenvalues were lifted."""
-        return bool(self.condition > MAX_CONDITION)
 
     @torch.no_grad()
     def update(self, features: Tensor) -> None:
@@ -102,7 +97,7 @@ class LatentGaussian(nn.Module):
         return self(features)
 
     def forward(self, features: Tensor) -> Tensor:
-        """`score` without its checks, which an export could not trace."""
+        """:meth:`score` without its checks, which an export could not trace."""
         z = features.to(self.mean.device, torch.float64) - self.mean.double()
         white = torch.linalg.solve_triangular(self.cholesky.double(), z.T, upper=False)  # (dim, n)
         return white.square().sum(0)

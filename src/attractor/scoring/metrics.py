@@ -32,7 +32,7 @@ def image_metrics(
     ``auroc``, ``auroc_interval`` (95 %, percentiles of the bootstrap stratified by label), ``ap`` (average
     precision), ``oracle_f1`` (the best over all thresholds, so it has seen the test labels) at scores ``>=
     oracle_threshold``; and, of the decisions ``anomalous`` ``(n,)``, ``f1``, ``precision``, ``recall`` and
-    ``false_alarm_rate``. Raises `InputError` for fewer than two classes, labels other than 0 and 1, sizes
+    ``false_alarm_rate``. Raises :class:`InputError` for fewer than two classes, labels other than 0 and 1, sizes
     that differ, and scores that are not finite.
     """
     y, s = checked(labels, scores)
@@ -55,7 +55,7 @@ def roc_interval(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """ROC curve and its pointwise 95 % bootstrap band: ``fpr``, ``tpr``, ``low``, ``high``, each ``(201,)``.
 
-    Raises `InputError` as `image_metrics` does.
+    Raises :class:`InputError` as :func:`image_metrics` does.
     """
     _, normal, positive = _histograms(*checked(labels, scores))
     tpr = np.interp(GRID, share_above(normal), share_above(positive))
@@ -73,7 +73,7 @@ def pixel_metrics(
     ``aupro`` is the area under the mean overlap of the defects (8-connected regions, each counting the same)
     against the false-positive rate over all pixels, up to ``limit`` and divided by it. Exact up to 2^14
     different values; beyond, the thresholds are that many quantiles of the pixels, steps of under 1e-4 in
-    their rates, and memory does not grow. Raises `InputError` for shapes that differ, heat that is not
+    their rates, and memory does not grow. Raises :class:`InputError` for shapes that differ, heat that is not
     finite, and masks without a defect or without a normal pixel. Source: Bergmann et al. (2021), The MVTec
     anomaly detection dataset.
     """
@@ -97,7 +97,7 @@ def pixel_metrics(
 
 
 def checked(labels: ArrayLike, scores: ArrayLike) -> tuple[Counts, Floats]:
-    """Both ``(n,)`` as arrays. Raises `InputError` as `image_metrics` does."""
+    """Both ``(n,)`` as arrays. Raises :class:`InputError` as :func:`image_metrics` does."""
     y, s = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if y.ndim != 1 or y.shape != s.shape:
         raise InputError(f"labels {y.shape} and scores {s.shape} differ in shape: give one of each")

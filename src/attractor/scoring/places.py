@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.scoring.features import check_features
+from attractor.scoring.checks import check_features
 
 KEPT = 128  # dimensions that patches are projected to
 ALIKE = 5  # normal images that an image is compared with

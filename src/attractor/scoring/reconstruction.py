@@ -8,34 +8,36 @@ from torch import Tensor
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
-TERMS = ("mse", "total_variation", "spectrum", "block_mse")
 
-
-def reconstruction_energy(images: Tensor, reconstruction: Tensor, terms: bool = False) -> Tensor:
+def reconstruction_energy(images: Tensor, reconstruction: Tensor) -> Tensor:
     r"""Sum of four differences between images ``x`` and reconstructions ``r``, both ``(B, C, H, W)``.
 
-    In the order of `TERMS`, all means per image::
+    All are means per image::
 
         mean (x - r)^2
         |TV(x) - TV(r)|,   TV(x) = mean |x_{i+1,j} - x_{ij}| + mean |x_{i,j+1} - x_{ij}|
         mean (log1p|FFT2 x| - log1p|FFT2 r|)^2,   the transform not normalised
         mean of the 8x8 block means of (x - r)^2
 
-    Returns ``(B,)``, or ``(B, 4)`` with ``terms``, in float32 or better and in squared units of the images.
-    It is differentiable; its mean over the batch is the training loss. Raises `InputError` for shapes that
-    differ. Source: SELYNE, reconstruction score.
+    Returns ``(B,)``, in float32 or better and in squared units of the images. It is differentiable; its mean over
+    the batch is the training loss. Raises :class:`InputError` for shapes that differ. Source: SELYNE, reconstruction
+    score.
     """
     if images.ndim != 4 or images.shape != reconstruction.shape:
         shapes = f"{tuple(images.shape)} and {tuple(reconstruction.shape)}"
         raise InputError(f"images and reconstruction must be one (B, C, H, W), got {shapes}: resize one of them")
+    return _terms(images, reconstruction).sum(1)
+
+
+def _terms(images: Tensor, reconstruction: Tensor) -> Tensor:
+    """The four in their order, ``(B, 4)``."""
     x, r = at_least_float32(images), at_least_float32(reconstruction)
     mse = _mean((x - r).square())
     variation = (_total_variation(x) - _total_variation(r)).abs()
     spectrum = _mean((_log_spectrum(x) - _log_spectrum(r)).square())
     # The mean of block means is the mean itself, so the published fourth term is the first once more: exactly
     # where 8 divides the sides, and elsewhere without dropping a border.
-    energies = torch.stack([mse, variation, spectrum, mse], dim=1)  # (B, 4)
-    return energies if terms else energies.sum(1)
+    return torch.stack([mse, variation, spectrum, mse], dim=1)
 
 
 def _mean(x: Tensor) -> Tensor:

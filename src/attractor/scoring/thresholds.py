@@ -17,7 +17,7 @@ def best_threshold(y: ArrayLike, p: ArrayLike) -> float:
     """The threshold of 0.05, 0.10, ... 0.95 with the highest macro-F1; of several, the middle one.
 
     ``y (n,)`` is 1 anomalous, 0 normal, ``p (n,)`` the probability of an anomaly, decided by ``p > threshold``.
-    Raises `InputError` as `node_metrics` does.
+    Raises :class:`InputError` as :func:`node_metrics` does.
     """
     f1 = macro_f1(y, p, GRID)
     best = (f1 == f1.max()).nonzero()[0]
@@ -28,8 +28,8 @@ def node_metrics(y: ArrayLike, p: ArrayLike, threshold: float) -> dict[str, floa
     """Measures of probabilities ``p (n,)`` of an anomaly against ``y (n,)`` (1 is anomalous, 0 normal).
 
     ``auc`` (area under the ROC curve) and ``ap`` (average precision), and of the decisions ``p > threshold`` the
-    ``macro_f1`` (mean F1 of both classes), ``precision`` and ``recall`` of the anomalies. Raises `InputError` for
-    fewer than two classes, labels other than 0 and 1, sizes that differ, and probabilities that are not finite.
+    ``macro_f1`` (mean F1 of both classes), ``precision`` and ``recall`` of the anomalies. Raises :class:`InputError`
+    for fewer than two classes, labels other than 0 and 1, sizes that differ, and probabilities that are not finite.
     """
     labels, scores = checked(y, p)
     flagged = scores > threshold

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.loop import History, Schedule
 
 Network = TypeVar("Network")
@@ -25,7 +26,7 @@ def train_members(
     members, history = [], []
     for number, schedule in enumerate(schedules):
         folder = checkpoint and checkpoint / f"member-{number}"
-        begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
+        begun = resume and (number == 0 or bool(folder and (folder / CHECKPOINT).exists()))
         member, rows = train_member(schedule, folder, begun)
         members.append(member)
         history += [{"member": number, **row} for row in rows]

@@ -1,0 +1,1 @@
+"""One loop over an :class:`~attractor.training.loop.Objective`: schedules, checkpoints, resume."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from attractor.console import progress
+from attractor.models.device import autocast, default_device
 from attractor.models.features import extract
-from attractor.models.precision import autocast
 from attractor.models.store import load_model, save_tensors
 from attractor.scoring.background import BACKGROUND, SIGHTS, Background, sights
 
@@ -23,7 +23,7 @@ def write_background(folder: Path, images: Tensor) -> Path:
 
     ``images`` uint8 ``(N, C, h, w)`` of the encoder's size: those it was trained on, or others of anything.
     """
-    model = load_model(folder).to("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_model(folder).to(default_device())
     background = Background(model.config)
     chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:IMAGES].sort().values
     for indices in progress(chosen.split(BATCH), "background", total=len(chosen), size=len):

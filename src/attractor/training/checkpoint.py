@@ -13,6 +13,7 @@ import torch
 from attractor.errors import InputError
 from attractor.files import replacing
 
+CHECKPOINT = "checkpoint.pt"  # in the folder of its run
 VERSION = 1
 
 

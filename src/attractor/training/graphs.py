@@ -15,7 +15,7 @@ from attractor.models.store import fingerprint
 from attractor.training.loop import Objective
 
 LABEL_SMOOTHING = 0.05
-AVERAGE = 0.99  # of the weights is kept a step by their mean, once there have been enough
+AVERAGE = 0.99  # share of the running mean that a step keeps, once past the first steps
 VALIDATION_TOKENS = 2**15  # of the graphs that are looked at together
 
 
@@ -34,10 +34,10 @@ class Graphs:
 
 
 class GraphObjective(Objective):
-    """What trainings share: the graphs, the model, a mean of its weights, and the best so far or the last of that.
+    """What all trainings on graphs share: graphs, model, the running mean of its weights, the best (or last) such mean.
 
-    With few graphs the weights of one step are a matter of its batch, and so is the choice of an epoch by them: what
-    is validated and kept is their running, exponential mean. Source: Polyak and Juditsky 1992.
+    With few graphs the weights after one step depend on that step's batch, and so would the choice of the epoch;
+    therefore the exponential running mean is what is validated and kept. Source: Polyak and Juditsky 1992.
     """
 
     mean: GraphET

@@ -7,6 +7,7 @@ import math
 import random
 import time
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from torch import Tensor, nn
 from attractor.console import progress
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
-from attractor.models.precision import has_bf16
-from attractor.training.checkpoint import load_checkpoint, rng_state, save_checkpoint, set_rng_state
+from attractor.models.device import has_bf16
+from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from attractor.training.schedule import decay_groups, warmup_cosine
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Trainer:
     @property
     def path(self) -> Path | None:
         """Where the checkpoint of this run lives."""
-        return self.folder / "checkpoint.pt" if self.folder else None
+        return self.folder / CHECKPOINT if self.folder else None
 
     def autocast(self) -> torch.autocast:
         """The schedule's precision; Accelerate's own is fixed for the life of a process, not of a run."""
@@ -247,7 +248,9 @@ class Trainer:
         return self.history
 
 
-def train(objective: Objective, schedule: Schedule, folder: Path | None = None, resume: bool = False) -> History:
+def train(
+    objective: Objective, schedule: Schedule, folder: str | PathLike[str] | None = None, resume: bool = False
+) -> History:
     """Train ``objective`` by ``schedule``; with a ``folder`` it is checkpointed there, and ``resume`` goes on.
 
     Returns one row an epoch. A run killed at any moment and resumed ends with the same weights as an uninterrupted
@@ -255,9 +258,9 @@ def train(objective: Objective, schedule: Schedule, folder: Path | None = None, 
     loss, :class:`InputError` where there is nothing to train on or a checkpoint that does not fit.
     """
     if not objective.examples:
-        raise InputError("no images to train on; give at least one")
+        raise InputError("nothing to train on; give at least one example")
     seed_everything(schedule.seed)
-    trainer = Trainer(objective, schedule, folder)
+    trainer = Trainer(objective, schedule, None if folder is None else Path(folder).expanduser())
     if resume:
         trainer.resume()
     return trainer.run()

@@ -72,15 +72,16 @@ class NodeObjective(Objective):
 
 
 class Labels(NodeObjective):
-    r"""Cross-entropy on labelled nodes; few labels cannot tell chance from cause, so that what is used has its price::
+    r"""Cross-entropy on labelled nodes, plus a price on what the network uses, since few labels cannot tell chance from
+    cause::
 
         loss = CE(weights normals / anomalies, as published)
                + SPARSITY / sqrt(m) sum_f ||W_f|| + CAUTION / m sum_d ||H_d||
 
     ``m`` counts the labels of the rarer class, ``W_f (D,)`` is what the embedding makes of feature f, and ``H_d (D,)``
     what the head makes of entry d of where the token ended. Both prices are group lassos, which switch off what does
-    not pay; the second is high where hardly an anomaly is known, and soon none. ``y (N,)`` is 1 anomalous, 0 normal
-    for the nodes in training and validation, whatever elsewhere.
+    not pay; the second is large where hardly any anomaly is known and vanishes quickly as more are. ``y (N,)`` is 1
+    anomalous, 0 normal for the nodes in training and validation, whatever elsewhere.
     Sources: Yuan and Lin 2006; the rate of the first, Negahban et al. 2012, section 4; of the second, our own trials.
     """
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from attractor.data.classes import ClassImages
+from attractor.data.labelled import LabelledImages
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
 from attractor.models.config import Config
@@ -83,7 +83,7 @@ class Pretraining(Objective):
     score = "val_accuracy"
 
     def __init__(
-        self, recipe: PretrainRecipe, train: ClassImages, val: ClassImages, device: torch.device | str = "cpu"
+        self, recipe: PretrainRecipe, train: LabelledImages, val: LabelledImages, device: torch.device | str = "cpu"
     ):
         super().__init__()
         if train.classes != val.classes:

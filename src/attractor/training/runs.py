@@ -8,11 +8,12 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
-from attractor.data.classes import ClassImages
+from attractor.data.labelled import LabelledImages
 from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.provenance import provenance
 from attractor.training.background import write_background
+from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.inpainting import InpaintRecipe
 from attractor.training.loop import History, seed_everything, train
 from attractor.training.pretrain import Pretraining, PretrainRecipe
@@ -38,7 +39,7 @@ class Painter(Protocol):
 
 
 P = TypeVar("P", bound=Painter)
-CHECKPOINT, RESULT = "checkpoint.pt", "result.json"
+RESULT = "result.json"
 
 
 def require_free(folder: Path, resume: bool) -> None:
@@ -53,7 +54,7 @@ def require_free(folder: Path, resume: bool) -> None:
 
 
 def run_pretraining(
-    recipe: PretrainRecipe, train_set: ClassImages, val_set: ClassImages, folder: Path, draw: Draw, resume: bool
+    recipe: PretrainRecipe, train_set: LabelledImages, val_set: LabelledImages, folder: Path, draw: Draw, resume: bool
 ) -> dict[str, Any]:
     """Train SELYNE: ``best/`` with its background, ``final/``, figures and the result, which is returned."""
     require_free(folder, resume)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 
 NODES = "id,age,label,sum\nann,1,0,2.5\nbob,3,,4\ncy,5,1,6e2\n"

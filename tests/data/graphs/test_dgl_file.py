@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from attractor.data.graphs.dgl_file import ARRAY, COO, GRAPH, HEAD, read_dgl
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 
 EDGES = np.array([[0, 1, 2, 4, 0], [1, 2, 0, 3, 4]])

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.joining import join
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 
 
@@ -28,7 +28,7 @@ def test_the_parts_are_in_the_whole() -> None:
         for key in ("ptr", "edge_index", "x", "edge_attr"):
             assert torch.equal(getattr(found, key), getattr(part, key)), key
         ours, own = found.node_labels[0], part.node_labels[0]
-        assert [ours.values[code] for code in ours.codes] == [own.values[code] for code in own.codes]
+        assert ours.named() == own.named()
 
 
 def test_a_joined_set_is_in_the_order_that_building_gives() -> None:

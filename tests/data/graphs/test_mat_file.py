@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.io import savemat
 
 from attractor.data.graphs import raw
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 
 YELP = mat_writer.yelp(60)

@@ -60,7 +60,7 @@ def test_superpixels_keep_their_official_parts(served, tmp_path: Path) -> None:
     assert torch.equal(sets["train"].x[:5], torch.cat([first["x"], first["pos"]], dim=1))
     assert sets["val"].y.values == (9,) and sets["val"].edge_attr.shape == (10, 1)
     whole = graph_set("CIFAR10", tmp_path, NOWHERE)
-    assert whole.name == "CIFAR10" and [whole.y.values[code] for code in whole.y.codes] == [0, 1, 1, 9, 0, 1]
+    assert whole.name == "CIFAR10" and whole.y.named() == [0, 1, 1, 9, 0, 1]
     assert torch.equal(whole.x, torch.cat([graphs.x for graphs in sets.values()]))
 
 

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from attractor.data.graphs.graph_set import Categories
 from attractor.data.graphs.networkx_graphs import from_networkx
 from attractor.errors import InputError
-
-
-def values(label: Categories) -> list:
-    return [None if code < 0 else label.values[code] for code in label.codes.tolist()]
 
 
 def molecule() -> nx.Graph:
@@ -26,20 +21,20 @@ def molecule() -> nx.Graph:
 
 def test_text_and_whole_numbers_are_labels_and_floats_are_attributes() -> None:
     graphs = from_networkx([molecule(), nx.relabel_nodes(molecule(), {"a": 5})])
-    charge, element, ring = (values(label) for label in graphs.node_labels)
+    charge, element, ring = (label.named() for label in graphs.node_labels)
     assert (charge, element, ring) == ([0, -1, 1] * 2, ["C", "O", "C"] * 2, [1, 0, 1] * 2)
     assert graphs.node_labels[0].values == (-1, 0, 1) and graphs.node_labels[2].values == (0, 1)
     assert graphs.x.tolist() == [[12.0, 0.0, 1.0], [16.0, 2.0, 3.0], [13.0, 4.0, 5.0]] * 2  # mass before place
     assert graphs.edge_index.tolist() == [[1, 0, 2, 1, 4, 3, 5, 4], [0, 1, 1, 2, 3, 4, 4, 5]]
     assert graphs.edge_attr.tolist() == [[1.5], [1.5], [2.5], [2.5]] * 2
-    assert values(graphs.edge_labels[0]) == ["double", "double", "single", "single"] * 2
-    assert values(graphs.y) == ["toxic", "toxic"]
+    assert graphs.edge_labels[0].named() == ["double", "double", "single", "single"] * 2
+    assert graphs.y.named() == ["toxic", "toxic"]
 
 
 def test_a_label_may_be_missing_and_a_number_may_not() -> None:
     graph = nx.path_graph(3)
     graph.nodes[1]["kind"] = "odd"
-    assert values(from_networkx([graph]).node_labels[0]) == [None, "odd", None]
+    assert from_networkx([graph]).node_labels[0].named() == [None, "odd", None]
     graph.edges[0, 1]["weight"] = 0.5
     refused(graph, "edges, 'weight': 1 of 2 have no number")
 
@@ -59,7 +54,7 @@ def test_the_other_classes_of_graph(kind: type) -> None:
 def test_classes_under_either_name_known_or_not() -> None:
     pair = [nx.path_graph(2), nx.path_graph(2)]
     pair[0].graph["label"] = 3
-    assert values(from_networkx(pair).y) == [3, None] and from_networkx(pair[1:]).y is None
+    assert from_networkx(pair).y.named() == [3, None] and from_networkx(pair[1:]).y is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from numpy.lib import format as npy
 
 from attractor.data.graphs import npz_file
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 
 X = np.arange(6).reshape(3, 2)

@@ -87,6 +87,12 @@ def test_a_value_never_seen_is_no_column() -> None:
     assert x.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
 
 
+def test_labels_by_name_and_the_values_that_occur() -> None:
+    label = Categories(torch.tensor([2, 0, -1, 2]), VALUES)
+    assert label.named() == [VALUES[2], VALUES[0], None, VALUES[2]]
+    assert label.occurring() == (VALUES[0], VALUES[2]) and label[torch.tensor([2])].occurring() == ()
+
+
 def test_columns_are_of_the_values_that_occur() -> None:
     graphs = random_graphs((3,))
     label = Categories(torch.tensor([2, 0, -1]), VALUES)

@@ -4,16 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from attractor.data.graphs.graph_set import Categories
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.pyg_graphs import from_fields, from_pyg
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 
 EDGE = torch.tensor([[0, 1], [1, 0]])
-
-
-def values(label: Categories) -> list:
-    return [label.values[code] for code in label.codes.tolist()]
 
 
 def graph(n: int, y: int = 0) -> dict[str, Tensor]:
@@ -40,7 +35,7 @@ def test_lists_and_datasets_of_graphs() -> None:
 
     for data in (listed, Own()):
         graphs = as_graph_set(data)
-        assert graphs.sizes.tolist() == [3, 2, 4] and values(graphs.y) == [5, 7, 5]
+        assert graphs.sizes.tolist() == [3, 2, 4] and graphs.y.named() == [5, 7, 5]
         assert torch.equal(graphs.x, torch.cat([part["x"] for part in parts]))
         for i, part in enumerate(parts):
             one = graphs[[i]]
@@ -52,15 +47,15 @@ def test_lists_and_datasets_of_graphs() -> None:
 def test_whole_numbers_are_labels_column_by_column() -> None:
     x = torch.tensor([[6, 0], [8, 0], [6, 1]])
     graphs = from_fields([{"x": x, "edge_index": EDGE, "edge_attr": torch.tensor([True, True])}] * 2)
-    assert [values(label) for label in graphs.node_labels] == [[6, 8, 6] * 2, [0, 0, 1] * 2]
-    assert values(graphs.edge_labels[0]) == [1] * 4 and graphs.x.shape == (6, 0) and graphs.y is None
+    assert [label.named() for label in graphs.node_labels] == [[6, 8, 6] * 2, [0, 0, 1] * 2]
+    assert graphs.edge_labels[0].named() == [1] * 4 and graphs.x.shape == (6, 0) and graphs.y is None
 
 
 def test_graphs_without_features_or_edges() -> None:
     pyg = pytest.importorskip("torch_geometric.data")
     graphs = from_pyg([pyg.Data(edge_index=EDGE, num_nodes=4), pyg.Data(num_nodes=1)], y=["a", "b"])
     assert graphs.sizes.tolist() == [4, 1] and graphs.edge_index.tolist() == [[1, 0], [0, 1]]
-    assert graphs.x.shape == (5, 0) and values(graphs.y) == ["a", "b"]
+    assert graphs.x.shape == (5, 0) and graphs.y.named() == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 import tu_writer
 from attractor.data.graphs import tu
-from attractor.data.graphs.graph_set import Categories, GraphSet
+from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.tu import read_tu
 from attractor.errors import InputError
 from tu_writer import TOY
@@ -24,15 +24,11 @@ PUBLISHED = {  # graphs, nodes, directed edges, numbers a node, node labels, edg
 }
 
 
-def values(label: Categories) -> list:
-    return [label.values[code] for code in label.codes.tolist()]
-
-
 def same(one: GraphSet, other: GraphSet) -> bool:
     labels = [[*s.node_labels, *s.edge_labels, s.y] for s in (one, other)]
     arrays = ("ptr", "edge_index", "x", "edge_attr")
     return all(torch.equal(getattr(one, key), getattr(other, key)) for key in arrays) and all(
-        values(a) == values(b) for a, b in zip(*labels, strict=True)
+        a.named() == b.named() for a, b in zip(*labels, strict=True)
     )
 
 
@@ -63,11 +59,11 @@ def test_every_graph_is_as_pyg_reads_it(shared_data: Path, tmp_path: Path, name:
 
 def test_labels_and_attributes_of_nodes_and_edges(tmp_path: Path) -> None:
     graphs = read_tu(tu_writer.archive(tmp_path / "toy.zip", TOY))
-    assert graphs.name == "TOY" and graphs.sizes.tolist() == [4, 3] and values(graphs.y) == [1, -1]
-    assert values(graphs.node_labels[0]) == [0, 0, 3, 0, 3, 3, 0]
+    assert graphs.name == "TOY" and graphs.sizes.tolist() == [4, 3] and graphs.y.named() == [1, -1]
+    assert graphs.node_labels[0].named() == [0, 0, 3, 0, 3, 3, 0]
     assert torch.equal(graphs.x, torch.tensor([[i + 0.5, -i / 10] for i in range(1, 8)]))
     edge = (graphs.edge_index == torch.tensor([[3], [2]])).all(dim=0)
-    assert graphs.edge_attr[edge].tolist() == [[4.0]] and values(graphs.edge_labels[0][edge]) == [1]
+    assert graphs.edge_attr[edge].tolist() == [[4.0]] and graphs.edge_labels[0][edge].named() == [1]
 
 
 def test_a_folder_is_what_its_archive_is(tmp_path: Path) -> None:
@@ -115,7 +111,7 @@ def test_only_edges_and_indicator_must_be_there(tmp_path: Path) -> None:
 def test_several_labels_and_numbers_written_with_a_point(tmp_path: Path) -> None:
     texts = {**TOY, "node_labels": "".join(f"{i % 2}, {7 - i}.0\n" for i in range(7)), "graph_labels": "1.0\n0.0\n"}
     graphs = read_tu(tu_writer.folder(tmp_path, texts))
-    assert [values(label) for label in graphs.node_labels] == [[0, 1, 0, 1, 0, 1, 0], [7, 6, 5, 4, 3, 2, 1]]
+    assert [label.named() for label in graphs.node_labels] == [[0, 1, 0, 1, 0, 1, 0], [7, 6, 5, 4, 3, 2, 1]]
     assert graphs.y.values == (0, 1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attractor.data.graphs.folds import folds, published_folds
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.tasks import GraphClassifier, evaluate_graphs
 from attractor.tasks.graphs.evaluate import epochs_chosen

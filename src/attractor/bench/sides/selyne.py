@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from attractor.bench.sides.common import Pass, Spec, counted, device_mb, forward, prepare, train, versions
-from attractor.data.classes import ClassImages
+from attractor.data.labelled import LabelledImages
 from attractor.models import Selyne, SelyneConfig
 from attractor.training.pretrain import Pretraining, PretrainRecipe
 
@@ -20,7 +20,7 @@ def pretraining(spec: Spec) -> Pretraining:
     """The published model, losses and setting, on images of noise; nothing is augmented."""
     images = torch.randint(256, (spec["batch"], 3, spec["image"], spec["image"]), dtype=torch.uint8)
     classes = [str(number) for number in range(SelyneConfig().classes)]
-    data = ClassImages(images, torch.arange(spec["batch"]), classes, unreadable=[])
+    data = LabelledImages(images, torch.arange(spec["batch"]), classes, unreadable=[])
     return Pretraining(PretrainRecipe.parse(SETTINGS, "bench"), data, data)
 
 

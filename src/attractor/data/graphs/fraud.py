@@ -10,8 +10,8 @@ from pathlib import Path
 from attractor.data.downloads import fetched, unpacked
 from attractor.data.graphs.mat_file import parse_mat
 from attractor.data.graphs.node_graph import NodeGraph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.raw import refusing, to_graph
-from attractor.data.graphs.reading import as_node_graph
 from attractor.errors import InputError
 
 BASE = "https://data.dgl.ai/dataset/"

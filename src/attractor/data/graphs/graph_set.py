@@ -31,6 +31,14 @@ class Categories:
     def __getitem__(self, index: Tensor) -> Categories:
         return replace(self, codes=self.codes[index])
 
+    def named(self) -> list[Value | None]:
+        """What each thing is called, None where that is not known."""
+        return [self.values[code] if code >= 0 else None for code in self.codes.tolist()]
+
+    def occurring(self) -> tuple[Value, ...]:
+        """The values that at least one thing has, in their order."""
+        return tuple(self.values[code] for code in self.codes[self.codes >= 0].unique().tolist())
+
     def among(self, values: Sequence[Value]) -> Tensor:
         """The codes that these labels have among other ``values``, -1 where they are none of them; ``(n,)``."""
         number = {value: code for code, value in enumerate(values)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from attractor.data.downloads import fetched
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.joining import join
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.data.graphs.superpixels import SUPERPIXELS, superpixel_sets
 from attractor.data.graphs.tu import read_tu
 from attractor.errors import InputError

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from attractor.data.arrays import npy_header
 from attractor.data.graphs.raw import RawGraph
 from attractor.errors import InputError
-from attractor.files import npy_header
 
 LIMIT = 2**34  # bytes unpacked: ten times T-Social
 _INDEX = "edge_index"

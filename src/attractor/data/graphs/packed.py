@@ -37,7 +37,7 @@ class Encoder:
     @classmethod
     def of(cls, graphs: GraphSet, walks: int = 16, eigenvectors: int = 0) -> Encoder:
         """For graphs that are labelled as these are."""
-        node, edge = (tuple(map(_occurring, labels)) for labels in (graphs.node_labels, graphs.edge_labels))
+        node, edge = (tuple(map(Categories.occurring, labels)) for labels in (graphs.node_labels, graphs.edge_labels))
         return cls(node, edge, graphs.x.shape[1], graphs.edge_attr.shape[1], walks, eigenvectors)
 
     @classmethod
@@ -147,10 +147,6 @@ def _with_readers(graphs: GraphSet, x: Tensor, positions: Tensor, vectors: Tenso
         ptr=ptr,
         edge_ptr=edge_ptr,
     )
-
-
-def _occurring(label: Categories) -> tuple[Value, ...]:
-    return tuple(label.values[code] for code in label.codes[label.codes >= 0].unique().tolist())
 
 
 def _hot(label: Categories, values: Sequence[Value]) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 DENSE = 2**34  # bytes that sparse features may fill
 
@@ -44,8 +44,7 @@ def refusing(path: object) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"{path} cannot be read as a graph ({reason}); fetch or write it again") from None
+        raise InputError(f"{path} cannot be read as a graph ({one_line(error)}); fetch or write it again") from None
 
 
 def _features(name: str, x: Any) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from attractor.data.downloads import fetched
-from attractor.data.sets.categorized import Categorized, Splits
+from attractor.data.sets.classed_images import ClassedImages, Splits
 from attractor.data.sets.local import local_folder
 from attractor.data.sets.members import codes, members, rows
 
@@ -27,16 +27,16 @@ def cifar10(folder: Path, base_url: str | None = None) -> Splits:
     features from tiny images.
     """
     if root := local_folder("cifar10", folder):
-        return {split: Categorized.from_folder(root / split) for split in FILES}
+        return {split: ClassedImages.from_folder(root / split) for split in FILES}
     path = fetched(folder / ARCHIVE, base_url or BASE, checksum=CHECKSUM)
     found = members(path, [NAMES, *FILES["train"], *FILES["test"]])
     classes = found[NAMES].decode("utf-8", "replace").split()
     return {split: _split(path, split, found, classes) for split in FILES}
 
 
-def _split(path: Path, split: str, found: dict[str, bytes], classes: list[str]) -> Categorized:
+def _split(path: Path, split: str, found: dict[str, bytes], classes: list[str]) -> ClassedImages:
     """Records of a label and an image, channel by channel, each row by row."""
     records = np.concatenate([rows(path, name, found[name], 1 + 3 * SIDE * SIDE) for name in FILES[split]])
     images = records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     labels = codes(path, f"{split} batch", records[:, 0], classes)
-    return Categorized.from_arrays(f"cifar10/{split}", images, labels, classes)
+    return ClassedImages.from_arrays(f"cifar10/{split}", images, labels, classes)

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from attractor.data.downloads import LIMIT, one_line
+from attractor.data.downloads import LIMIT
 from attractor.data.tars import open_tar
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 
 def members(path: Path, names: Collection[str]) -> dict[str, bytes]:

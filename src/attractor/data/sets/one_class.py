@@ -11,8 +11,8 @@ import numpy as np
 
 from attractor.data.layouts import LabelledSource, labelled_folder
 from attractor.data.sets.brisc2025 import brisc2025
-from attractor.data.sets.categorized import Categorized
 from attractor.data.sets.cifar10 import cifar10
+from attractor.data.sets.classed_images import ClassedImages
 from attractor.data.sets.local import class_folder, folder_by_hand
 from attractor.data.sets.stl10 import stl10
 from attractor.data.sources import ImageSource, as_source
@@ -77,7 +77,7 @@ def _without_tumour(root: Path) -> OneClass:
     return OneClass(normal, as_source(train), labelled_folder(test.parent, normal))
 
 
-def _each_in_turn(train: Categorized, test: Categorized) -> Iterator[OneClass]:
+def _each_in_turn(train: ClassedImages, test: ClassedImages) -> Iterator[OneClass]:
     for normal in train.classes:
         labels = np.array([category != normal for category in test.categories], dtype=np.int64)
         labelled = LabelledSource(test.source, labels, test.categories, [None] * len(labels))

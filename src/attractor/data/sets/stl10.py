@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from attractor.data.downloads import fetched
-from attractor.data.sets.categorized import Categorized, Splits
+from attractor.data.sets.classed_images import ClassedImages, Splits
 from attractor.data.sets.members import codes, members, rows
 from attractor.errors import InputError
 
@@ -30,11 +30,11 @@ def stl10(folder: Path, base_url: str | None = None) -> Splits:
     return {split: _split(path, split, found, classes) for split in ("train", "test")}
 
 
-def _split(path: Path, split: str, found: dict[str, bytes], classes: list[str]) -> Categorized:
+def _split(path: Path, split: str, found: dict[str, bytes], classes: list[str]) -> ClassedImages:
     x, y = f"{split}_X.bin", f"{split}_y.bin"
     # one image: channel by channel, each column by column
     images = rows(path, x, found[x], 3 * SIDE * SIDE).reshape(-1, 3, SIDE, SIDE).transpose(0, 3, 2, 1)
     labels = np.frombuffer(found[y], np.uint8)
     if len(labels) != len(images):
         raise InputError(f"{path}: {x} has {len(images)} images, {y} {len(labels)} labels; delete it to fetch again")
-    return Categorized.from_arrays(f"stl10/{split}", images, codes(path, y, labels, classes, first=1), classes)
+    return ClassedImages.from_arrays(f"stl10/{split}", images, codes(path, y, labels, classes, first=1), classes)

@@ -13,7 +13,7 @@ CHECKSUM = "md5:90528d7ca1a48142e341f4ef8d21d0de"
 
 
 def tiny_imagenet(folder: Path, base_url: str | None = None) -> Path:
-    """What :func:`~attractor.data.classes.load_classes` reads, with the splits ``train`` and ``val``.
+    """What :func:`~attractor.data.labelled.load_labelled` reads, with the splits ``train`` and ``val``.
 
     The folder or archive ``tiny-imagenet`` or ``tiny-imagenet-200`` where ``folder`` has one, else the official zip,
     fetched into ``folder`` once. Raises :class:`InputError`. Source: Le and Yang (2015), Stanford CS231n.

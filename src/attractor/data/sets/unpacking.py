@@ -13,9 +13,8 @@ from typing import IO
 
 from attractor.console import stderr
 from attractor.data.checksums import sha256
-from attractor.data.downloads import one_line
 from attractor.data.tars import open_tar
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 from attractor.files import UNFINISHED
 
 MAX_TOTAL = 2**36  # bytes of all files together
@@ -28,9 +27,9 @@ Member = tuple[str, int, IO[bytes] | None]  # name, size, and content, which a f
 def unpacked_folder(archive: Path, into: Path) -> Path:
     """The files of a zip or tar archive in the folder ``into``, without the folder that wraps them all.
 
-    A folder ``into`` that is there already stays if :func:`is_unpacked`, else what comes now takes its place. Raises
-    :class:`InputError`, and leaves all as it was, on a damaged archive, a member that leads out of it, a link or a
-    device, and sizes that no set of images has.
+    An existing folder ``into`` is kept if :func:`is_unpacked`, else replaced; but see :func:`is_unpacked` for the
+    user's own. Raises :class:`InputError`, and leaves all as it was, on a damaged archive, a member that leads out of
+    it, a link or a device, and sizes that no set of images has.
     """
     if is_unpacked(archive, into):
         return into

@@ -26,6 +26,7 @@ from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.damage_net import DamageNet
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.models.store import model_folder, pretrained
 from attractor.scoring.background import Background, load_background
@@ -194,7 +195,7 @@ class AnomalyDetector(BaseEstimator):
             model = pretrained(str(self.model))
         else:
             model = Selyne(preset(str(self.model), SelyneConfig))
-        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return model.to(default_device()).eval()
 
     def _background(self, config: SelyneConfig) -> Background | None:
         """What came with the encoder, as long as that is left as it is; it is of whole images."""

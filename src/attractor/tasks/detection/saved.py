@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from attractor.data.views import Viewing
 from attractor.errors import InputError
 from attractor.models import SelyneConfig
+from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.scoring.background import Background
 from attractor.scoring.conformal import ConformalCalibrator
@@ -55,5 +54,5 @@ def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
     if set(detector.calibrators_) != set(scorer.names):
         raise InputError(f"{folder / 'calibration.json'} is not about this detector's scores; fit it again")
     load_weights(scorer, tensors, weights)
-    detector.scorer_ = scorer.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    detector.scorer_ = scorer.to(default_device()).eval()
     return detector

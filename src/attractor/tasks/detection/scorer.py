@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from attractor.data.views import Canvas, Viewing, stitch
 from attractor.models import Selyne
+from attractor.models.device import autocast
 from attractor.models.features import Features, extract
-from attractor.models.precision import autocast
 from attractor.scoring.background import Background
 from attractor.scoring.methods import COMBINED, COMBINED_TILES, OVERVIEW, Method, geometric_mean, methods_for
 

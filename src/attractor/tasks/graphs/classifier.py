@@ -14,13 +14,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor
 
 from attractor.console import stderr
-from attractor.data.graphs.graph_set import Categories
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphET
+from attractor.models.device import default_device
 from attractor.models.hub import located
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.graphs.fitting import check_settings, make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import train_members
@@ -31,7 +31,7 @@ from attractor.training.loop import History
 class GraphClassifier(ClassifierMixin, BaseEstimator):
     """Tells the class of whole graphs by Energy Transformers on their edges, with a reader that sees all nodes.
 
-    Graphs are whatever :func:`attractor.data.graphs.graph_sets.as_graph_set` reads: TU archives and folders, PyG
+    Graphs are whatever :func:`attractor.data.graphs.set_reading.as_graph_set` reads: TU archives and folders, PyG
     datasets, lists of NetworkX graphs, a :class:`GraphSet`. Labels and attributes of nodes and of edges are used where
     there are any. Graphs may be of any size; what a fit or a prediction costs is the nodes and edges that there are.
 
@@ -92,7 +92,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         if graphs.y is None:
             raise InputError(f"{graphs.name} has no classes; give them as y")
         self.split_ = resolve_split(graphs.y.codes, len(graphs), train, validation, self.seed)
-        self.classes_ = _occurring(graphs.y, self.split_.train)
+        self.classes_ = graphs.y[self.split_.train].occurring()
         codes = graphs.y.among(self.classes_)
         stderr.print(
             f"{len(self.split_.train)} graphs for training, {len(self.split_.validation)} for validation, "
@@ -112,7 +112,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def _train(
         self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
     ) -> tuple[list[GraphET], History]:
-        graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, default_device())
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
         seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
         schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
@@ -126,7 +126,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         self._check_fitted()
         packed = self.encoder_.encode(as_graph_set(graphs))
         parts = []
-        for batch in batches(packed, torch.arange(len(packed)), device()):
+        for batch in batches(packed, torch.arange(len(packed)), default_device()):
             p = [member(batch).double().softmax(dim=1) for member in self.members_]
             parts.append(torch.stack(p).mean(dim=0).cpu())
         found = torch.cat(parts)
@@ -166,7 +166,3 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
         """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
         return load_classifier(cls, located(folder))
-
-
-def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:
-    return tuple(y.values[code] for code in y.codes[graphs].unique().tolist())

@@ -15,12 +15,13 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 
 from attractor.console import stderr
-from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.graphs.fitting import check_settings, make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
@@ -37,7 +38,7 @@ class GraphAnomalyDetector(BaseEstimator):
     A latent is what a graph's reader and its nodes, in the mean, became at the end of the descent. The score is the
     geometric mean of its squared Mahalanobis distance from the normal graphs that train and of the distance of its
     nodes' part to the five nearest of those. Graphs are whatever
-    :func:`attractor.data.graphs.graph_sets.as_graph_set` reads, of any size; their classes, if any, do not act.
+    :func:`attractor.data.graphs.set_reading.as_graph_set` reads, of any size; their classes, if any, do not act.
 
     ``dim``, ``blocks``: width of the tokens and energies in a row. ``epochs``: by default enough for 150 optimizer
     steps, and at least 5; ``lr`` is their peak learning rate, ``batch_size`` graphs a step. ``walks``: steps of the
@@ -118,7 +119,7 @@ class GraphAnomalyDetector(BaseEstimator):
         model_config(Encoder((), (), 0, 0, self.walks), 1, self.dim, self.blocks)
 
     def _train(self, packed: PackedGraphs, checkpoint: Path | None, resume: bool) -> None:
-        graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
+        graphs = Graphs(packed, self.split_.train, self.split_.validation, default_device())
         columns = self.encoder_.features + self.encoder_.positions
         config = model_config(self.encoder_, columns, self.dim, self.blocks)
         epochs = self.epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(graphs.train) / self.batch_size)))

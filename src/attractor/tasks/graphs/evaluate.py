@@ -10,7 +10,7 @@ from attractor.console import stderr
 from attractor.data.graphs.folds import Fold, published_folds
 from attractor.data.graphs.folds import folds as stratified_folds
 from attractor.data.graphs.graph_set import GraphSet
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.tasks.graphs.classifier import GraphClassifier

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from attractor.console import progress
-from attractor.data.graphs.graph_set import Categories, GraphSet, Value
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.graph_set import GraphSet, Value
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphBatch
 from attractor.tasks.graphs.occlusion import evidence
@@ -107,7 +107,7 @@ def _explain(classifier: GraphClassifier, graph: GraphSet, number: int) -> Graph
         predicted=classifier.classes_[best],
         probability=float(p[best]),
         probabilities=dict(zip(classifier.classes_, p.tolist(), strict=True)),
-        actual=_values(graph.y)[0] if graph.y is not None else None,
+        actual=graph.y.named()[0] if graph.y is not None else None,
         energy=float(shares.pairs.sum() + shares.memory.sum()),
         before=tuple(shares.energies[:, 0].tolist()),
         after=tuple(shares.energies[:, 1].tolist()),
@@ -121,7 +121,7 @@ def _tokens(
 ) -> dict[str, Any]:
     """The fields that say what comes from which token."""
     reader, *nodes = shares.memory.index_add(0, batch.edges.targets(), shares.pairs).tolist()
-    labels = _values(graph.node_labels[0]) if len(graph.node_labels) == 1 else [None] * len(nodes)
+    labels = graph.node_labels[0].named() if len(graph.node_labels) == 1 else [None] * len(nodes)
     columns = zip(labels, nodes, attention.tolist(), strict=True)
     return {
         "nodes": tuple(NodeShare(i, *column, found.get(i)) for i, column in enumerate(columns)),
@@ -140,7 +140,3 @@ def _links(batch: GraphBatch, shares: EnergyShares) -> dict[str, Any]:
         "readings": float(both[sources == 0].sum()),
         "memory": float(shares.memory.sum()),
     }
-
-
-def _values(labels: Categories) -> list[Value | None]:
-    return [labels.values[code] if code >= 0 else None for code in labels.codes.tolist()]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from attractor.data.graphs.packed import Encoder
@@ -46,11 +45,6 @@ def model_config(encoder: Encoder, classes: int, dim: int, blocks: int) -> Graph
         memories=4 * dim,
         blocks=blocks,
     )
-
-
-def device() -> torch.device:
-    """Where networks run."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedule:

@@ -13,9 +13,9 @@ from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.packed import Encoder
 from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
+from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks.graphs.fitting import device
 from attractor.tasks.graphs.scores import GraphScorer
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
 
@@ -113,5 +113,5 @@ def load_networks(
         prefix = f"members.{number}."
         network = build(sizes, tensors, weights, prefix)
         load_weights(network, part_of(tensors, prefix), weights)
-        networks.append(network.to(device()).eval().requires_grad_(False))
+        networks.append(network.to(default_device()).eval().requires_grad_(False))
     return encoder, networks

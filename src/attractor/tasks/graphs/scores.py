@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from attractor.data.graphs.packed import PackedGraphs
 from attractor.models import GraphET
+from attractor.models.device import default_device
 from attractor.scoring.gaussian import LatentGaussian
 from attractor.scoring.methods import geometric_mean
 from attractor.scoring.neighbours import NearestNeighbours
-from attractor.tasks.graphs.fitting import device
 from attractor.training.graphs import batches
 
 
@@ -47,7 +47,7 @@ class GraphScorer(nn.Module):
 @torch.no_grad()
 def latents(model: GraphET, packed: PackedGraphs, graphs: Tensor) -> Tensor:
     """Of the graphs of these numbers, ``(G, 2 D)``."""
-    return torch.cat([model.read(batch).cpu() for batch in batches(packed, graphs, device())])
+    return torch.cat([model.read(batch).cpu() for batch in batches(packed, graphs, default_device())])
 
 
 def mean_scores(

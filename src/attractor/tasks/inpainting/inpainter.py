@@ -22,6 +22,7 @@ from attractor.dynamics.rules import find_rule
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import ImageET, ImageETConfig, preset
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
@@ -76,7 +77,9 @@ class Inpainter(TransformerMixin, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
-    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> Inpainter:
+    def fit(
+        self, images: Any, y: Any = None, *, checkpoint: str | PathLike[str] | None = None, resume: bool = False
+    ) -> Inpainter:
         """Learn from whole images: a folder, paths, an array, a tensor (:func:`attractor.data.sources.as_source`).
 
         They are resized to the model's size and held in memory; unreadable files are left out and listed in
@@ -105,7 +108,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
         images: Tensor,
         val_images: Tensor | None = None,
         *,
-        checkpoint: Path | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> Inpainter:
         """Train by a recipe, on uint8 images ``(N, C, H, W)`` of the model's size; the rest as :meth:`fit`."""
@@ -133,7 +136,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
             model = pretrained(str(self.model), "image-et")
         else:
             model = ImageET(preset(str(self.model), ImageETConfig))
-        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return model.to(default_device()).eval()
 
     def ready(self) -> ImageET:
         """The model that paints: the fitted one, or the pretrained one as it is."""

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from attractor.console import stderr
 from attractor.data.graphs.node_graph import NodeGraph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.raw import RawGraph, to_graph
-from attractor.data.graphs.reading import as_node_graph
 from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
+from attractor.models.device import default_device
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
@@ -101,7 +102,7 @@ class NodeAnomalyDetector(BaseEstimator):
         checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> NodeAnomalyDetector:
-        """Learn from a graph (see :func:`attractor.data.graphs.reading.as_node_graph`).
+        """Learn from a graph (see :func:`attractor.data.graphs.node_reading.as_node_graph`).
 
         ``y (N,)``: 1 anomalous, 0 normal, -1 not known, in place of the graph's own; where none is known training is
         on hidden features. ``train``, ``validation``: bool ``(N,)`` or numbers of nodes; without ``validation`` a
@@ -208,7 +209,7 @@ class NodeAnomalyDetector(BaseEstimator):
     def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
         edges = graph.edges(merged=MERGED[self.relations])
         degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = default_device()
         x = torch.cat([graph.x.cpu(), degrees], dim=1)
         return x.to(device), tuple(relation.to(device) for relation in edges)
 

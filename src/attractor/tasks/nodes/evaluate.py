@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.splits import stratified_split
 from attractor.errors import InputError
 from attractor.scoring.thresholds import node_metrics

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 from attractor.tasks.nodes.shares import EnergyShares, energy_shares
 

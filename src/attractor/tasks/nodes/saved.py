@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 from attractor.models import NodeETConfig
+from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
@@ -61,7 +60,7 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
             member = build(sizes, tensors, weights, prefix)
             mine = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             load_weights(member, mine, weights)
-            members.append(member.to("cuda" if torch.cuda.is_available() else "cpu").eval().requires_grad_(False))
+            members.append(member.to(default_device()).eval().requires_grad_(False))
         detector.members_ = members
         for name in FITTED:
             setattr(detector, name, config["fitted"][name])

@@ -18,6 +18,7 @@ from attractor.tasks.pretrained import TASKS, kind_of
 from attractor.tasks.publishing.about import ABOUT
 from attractor.tasks.publishing.card import model_card, section, training
 from attractor.tasks.saving import refusing_foreign
+from attractor.training.runs import RESULT
 
 CARD = "README.md"
 
@@ -76,7 +77,7 @@ def _card(folder: Path, name: str, license: str | None) -> bytes:
 
 def _training(folder: Path) -> list[str]:
     """The run that the folder, or the run's folder that it is the ``best`` of, tells of."""
-    result = (folder.parent if folder.name == "best" else folder) / "result.json"
+    result = (folder.parent if folder.name == "best" else folder) / RESULT
     if not result.exists():
         return []
     with refusing_foreign(result):

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from attractor.data.batches import load_images
-from attractor.data.classes import ClassImages, load_classes
 from attractor.data.images import UnreadableImage
-from attractor.data.sets.categorized import Categorized
+from attractor.data.labelled import LabelledImages, load_labelled
 from attractor.data.sets.cifar10 import cifar10
+from attractor.data.sets.classed_images import ClassedImages
 from attractor.data.sets.imagenet import imagenet
 from attractor.data.sets.tiny_imagenet import tiny_imagenet
 from attractor.errors import InputError
@@ -19,13 +19,13 @@ from attractor.errors import InputError
 SPLITS = {"tiny-imagenet": ("train", "val"), "cifar10": ("train", "test"), "imagenet": ("train", "val")}
 
 
-def class_images(
+def labelled_set(
     name: str,
     folder: str | PathLike[str],
     split: str,
     size: tuple[int, int] = (64, 64),
     base_url: str | None = None,
-) -> ClassImages:
+) -> LabelledImages:
     """One split of ``tiny-imagenet``, ``cifar10`` or ``imagenet``, resized to ``size = (h, w)``.
 
     The first two are fetched into ``folder`` where it lacks them, from ``base_url`` where given. Raises
@@ -37,12 +37,12 @@ def class_images(
     folder = Path(folder).expanduser()
     if name == "cifar10":
         return _load(cifar10(folder, base_url)[split], size)
-    return load_classes(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder, base_url), split, size)
+    return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder, base_url), split, size)
 
 
-def _load(found: Categorized, size: tuple[int, int]) -> ClassImages:
+def _load(found: ClassedImages, size: tuple[int, int]) -> LabelledImages:
     unreadable: list[UnreadableImage] = []
     kept, images = load_images(found.source, size, unreadable)
     number = {name: i for i, name in enumerate(found.classes)}
     labels = torch.tensor([number[found.categories[i]] for i in kept])
-    return ClassImages(images, labels, found.classes, unreadable)
+    return LabelledImages(images, labels, found.classes, unreadable)

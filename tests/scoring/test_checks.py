@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from attractor.errors import InputError
-from attractor.scoring.features import check_features
+from attractor.scoring.checks import check_features
 
 
 def test_finite_features_of_the_right_width_pass():

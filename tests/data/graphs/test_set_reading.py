@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tu_writer
-from attractor.data.graphs.graph_sets import as_graph_set
+from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 
 PAIR = [nx.path_graph(3), nx.complete_graph(4)]

@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.data.graphs.reading import as_node_graph
+from attractor.data.graphs.node_reading import as_node_graph
 from attractor.errors import InputError
 
 pyg = pytest.importorskip("torch_geometric.data", reason="the graphs extra is not installed")

@@ -1,4 +1,4 @@
-"""A whole set of labelled images in memory: what pretraining reads."""
+"""A whole set of labelled images in memory, from a folder or an archive: what pretraining reads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from attractor.data.batches import load_images
-from attractor.data.downloads import one_line
 from attractor.data.images import UnreadableImage, is_image_name
 from attractor.data.sources import ImageSource, find_images
 from attractor.data.tars import open_tar
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 MAX_MEMBER = 2**28  # bytes: a larger file in an archive is a trap, not an image
 
@@ -23,7 +22,7 @@ Files = Mapping[PurePosixPath, Path | bytes]
 
 
 @dataclass(frozen=True)
-class ClassImages:
+class LabelledImages:
     """``images`` uint8 ``(N, C, H, W)``, ``labels`` int64 ``(N,)`` into ``classes``; what was left out."""
 
     images: torch.Tensor
@@ -32,13 +31,13 @@ class ClassImages:
     unreadable: list[UnreadableImage]
 
 
-def load_classes(
+def load_labelled(
     root: str | PathLike[str],
     split: str,
     size: tuple[int, int] = (64, 64),
     channels: int = 3,
     classes: list[str] | None = None,
-) -> ClassImages:
+) -> LabelledImages:
     """Load every image of ``root/split``, resized to ``size = (h, w)``.
 
     ``root`` is a folder, a ``.tar`` or a ``.zip``. The layout is ``split/CLASS/...`` to any depth, or Tiny
@@ -61,10 +60,10 @@ def load_classes(
     return _load(source, labels, classes, size)
 
 
-def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: tuple[int, int]) -> ClassImages:
+def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: tuple[int, int]) -> LabelledImages:
     unreadable: list[UnreadableImage] = []
     kept, images = load_images(source, size, unreadable)
-    return ClassImages(images, labels[kept], classes, unreadable)
+    return LabelledImages(images, labels[kept], classes, unreadable)
 
 
 def _class_names(files: Files, split: str) -> dict[PurePosixPath, str]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from attractor.data import classes as module
-from attractor.data.classes import load_classes
+from attractor.data import labelled as module
+from attractor.data.labelled import load_labelled
 from attractor.errors import InputError
 
 
@@ -57,24 +57,24 @@ def as_zip(path: Path, files: dict[str, bytes]) -> Path:
 @pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
 def test_folders_and_archives_load_alike(tmp_path, pack):
     root = pack(tmp_path, PLAIN)
-    train = load_classes(root, "train", size=(4, 4), channels=1)
+    train = load_labelled(root, "train", size=(4, 4), channels=1)
     assert train.classes == ["n1", "n2", "n3"] and not train.unreadable
     assert train.images.shape == (3, 1, 4, 4) and train.images.dtype == torch.uint8
     assert train.images[:, 0, 0, 0].tolist() == [1, 2, 3]
     assert train.labels.tolist() == [0, 1, 2] and train.labels.dtype == torch.int64
-    val = load_classes(root, "val", size=(4, 4), classes=train.classes)
+    val = load_labelled(root, "val", size=(4, 4), classes=train.classes)
     assert val.images[:, 0, 0, 0].tolist() == [1, 3] and val.labels.tolist() == [0, 2]
     assert val.images.shape == (2, 3, 4, 4)
 
 
 def test_an_archive_may_wrap_its_files_in_a_folder(tmp_path):
     root = as_tar(tmp_path, {f"./wrapped/{name}": data for name, data in PLAIN.items()})
-    assert len(load_classes(root, "train", size=(4, 4)).labels) == 3
+    assert len(load_labelled(root, "train", size=(4, 4)).labels) == 3
 
 
 @pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
 def test_unreadable_images_are_named_and_left_out(tmp_path, pack):
-    found = load_classes(pack(tmp_path, {**PLAIN, "train/n1/bad.png": b"text"}), "train", size=(4, 4), channels=1)
+    found = load_labelled(pack(tmp_path, {**PLAIN, "train/n1/bad.png": b"text"}), "train", size=(4, 4), channels=1)
     assert [Path(error.path).name for error in found.unreadable] == ["bad.png"]
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 3] and found.labels.tolist() == [0, 1, 2]
 
@@ -88,7 +88,7 @@ def test_links_and_pipes_in_an_archive_are_left_out_and_nothing_is_extracted(tmp
             info.type, info.linkname = kind, str(secret)
             archive.addfile(info)
     before = sorted(tmp_path.rglob("*"))
-    found = load_classes(path, "train", size=(4, 4), channels=1)
+    found = load_labelled(path, "train", size=(4, 4), channels=1)
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 3] and not found.unreadable
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -96,7 +96,7 @@ def test_links_and_pipes_in_an_archive_are_left_out_and_nothing_is_extracted(tmp
 @pytest.mark.parametrize("pack", [as_tar, as_zip])
 def test_a_path_that_leads_out_of_the_archive_is_refused(tmp_path, pack):
     with pytest.raises(InputError, match=r"escape\.png: .* leads out"):
-        load_classes(pack(tmp_path, {**PLAIN, "train/n1/../../escape.png": flat(7)}), "train")
+        load_labelled(pack(tmp_path, {**PLAIN, "train/n1/../../escape.png": flat(7)}), "train")
 
 
 @pytest.mark.parametrize("pack", [as_tar, as_zip])
@@ -104,7 +104,7 @@ def test_an_oversized_member_is_refused_unread(tmp_path, pack, monkeypatch):
     monkeypatch.setattr(module, "MAX_MEMBER", 1000)
     root = pack(tmp_path, {**PLAIN, "train/n1/bomb.png": bytes(1001)})
     with pytest.raises(InputError, match=r"bomb\.png: 1,001 bytes .* the limit is 1,000"):
-        load_classes(root, "train")
+        load_labelled(root, "train")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_oversized_member_is_refused_unread(tmp_path, pack, monkeypatch):
 @pytest.mark.parametrize("pack", [as_folder, as_tar])
 def test_bad_layouts_are_named(tmp_path, pack, files, split, message):
     with pytest.raises(InputError, match=message):
-        load_classes(pack(tmp_path, files), split)
+        load_labelled(pack(tmp_path, files), split)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", bytes(range(256)) * 20, b"\x1f\x8b" + bytes(600), b"PK\3\4"])
@@ -127,7 +127,7 @@ def test_bad_layouts_are_named(tmp_path, pack, files, split, message):
 def test_what_is_no_archive_is_one_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=rf"^.*{name}: not a readable \.tar or \.zip archive \(.*\); copy it again$"):
-        load_classes(tmp_path / name, "train")
+        load_labelled(tmp_path / name, "train")
 
 
 MANY = {f"train/n{i % 3}/{i}.png": flat(i) for i in range(9)}
@@ -136,7 +136,7 @@ MANY = {f"train/n{i % 3}/{i}.png": flat(i) for i in range(9)}
 def loaded(path: Path) -> int:
     """How many images there are; 0 where the archive is refused, in one line."""
     try:
-        found = load_classes(path, "train", size=(4, 4))
+        found = load_labelled(path, "train", size=(4, 4))
     except InputError as error:
         assert "\n" not in str(error) and "copy it again" in str(error)
         return 0
@@ -166,25 +166,25 @@ def test_of_a_damaged_tar_no_image_is_lost_unsaid(tmp_path):
 
 def test_a_table_that_is_no_text_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"^val_annotations\.txt is not UTF-8 text .*; copy it again$"):
-        load_classes(as_tar(tmp_path, {**PLAIN, "val/val_annotations.txt": b"\xff\tn1"}), "val")
+        load_labelled(as_tar(tmp_path, {**PLAIN, "val/val_annotations.txt": b"\xff\tn1"}), "val")
 
 
 def test_bad_roots_and_unknown_classes(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder or archive"):
-        load_classes(tmp_path / "nowhere", "train")
+        load_labelled(tmp_path / "nowhere", "train")
     (tmp_path / "text.tar").write_text("no archive")
     with pytest.raises(InputError, match=r"text\.tar: not a readable \.tar or \.zip"):
-        load_classes(tmp_path / "text.tar", "train")
+        load_labelled(tmp_path / "text.tar", "train")
     cut = as_tar(tmp_path, PLAIN)
     cut.write_bytes(cut.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"set\.tar: not a readable"):
-        load_classes(cut, "train")
+        load_labelled(cut, "train")
     with pytest.raises(InputError, match="include n2"):
-        load_classes(as_folder(tmp_path, PLAIN), "train", classes=["n1", "n3"])
+        load_labelled(as_folder(tmp_path, PLAIN), "train", classes=["n1", "n3"])
 
 
 def test_shared_brain_images_load_from_their_archive(shared_data):
-    found = load_classes(shared_data / "brain-mri.tar", "test", channels=1)
+    found = load_labelled(shared_data / "brain-mri.tar", "test", channels=1)
     assert found.classes == ["glioma", "meningioma", "no_tumor", "pituitary"] and not found.unreadable
     assert found.labels.bincount().tolist() == [299, 301, 381, 300]
     assert found.images.shape == (1281, 1, 64, 64) and found.images.float().std() > 10
