@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.splits import Split
 from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
 from attractor.files import read_json
@@ -87,7 +86,7 @@ TASKS = {
 }
 
 
-def _sizes(split: Split | Fold) -> dict[str, int]:
+def _sizes(split: Split) -> dict[str, int]:
     return {name: len(numbers) for name, numbers in vars(split).items()}
 
 

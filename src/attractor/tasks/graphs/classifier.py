@@ -91,7 +91,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         graphs = as_graph_set(graphs, y)
         if graphs.y is None:
             raise InputError(f"{graphs.name} has no classes; give them as y")
-        self.split_ = resolve_split(graphs.y.codes, len(graphs), train, validation, self.seed)
+        self.split_ = resolve_split(len(graphs), graphs.y.codes, train, validation, self.seed)
         self.classes_ = _occurring(graphs.y, self.split_.train)
         codes = graphs.y.among(self.classes_)
         stderr.print(

@@ -95,7 +95,7 @@ class GraphAnomalyDetector(BaseEstimator):
         """
         self._check_settings()
         graphs = as_graph_set(graphs)
-        self.split_ = resolve_split(None, len(graphs), train, validation, self.seed, HELD_OUT)
+        self.split_ = resolve_split(len(graphs), None, train, validation, self.seed, HELD_OUT)
         if not len(self.split_.validation):
             raise InputError("validation has no graphs, and decisions need some; give normal ones that do not train")
         stderr.print(

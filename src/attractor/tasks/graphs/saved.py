@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.packed import Encoder
 from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
@@ -18,13 +17,13 @@ from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.graphs.fitting import device
 from attractor.tasks.graphs.scores import GraphScorer
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
     from attractor.tasks.graphs.classifier import GraphClassifier
     from attractor.tasks.graphs.detector import GraphAnomalyDetector
 
 CLASSIFIER, DETECTOR = "GraphClassifier", "GraphAnomalyDetector"
-SPLIT = ("train", "validation", "test")
 
 
 def save_classifier(classifier: GraphClassifier, folder: Path) -> Path:
@@ -89,16 +88,6 @@ def module_tensors(kind: str, modules: Sequence[nn.Module]) -> dict[str, Tensor]
 def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Those whose names begin so, by the rest of their names."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-def split_tensors(split: Fold) -> dict[str, Tensor]:
-    """The numbers of the graphs of every part, by name."""
-    return {f"split.{name}": getattr(split, name) for name in SPLIT}
-
-
-def load_split(tensors: dict[str, Tensor]) -> Fold:
-    """What :func:`split_tensors` named."""
-    return Fold(*(tensors[f"split.{name}"] for name in SPLIT))
 
 
 def load_networks(

@@ -31,7 +31,8 @@ from attractor.tasks.members import train_members
 from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
-from attractor.tasks.nodes.split import numbers_of, resolve_split
+from attractor.tasks.nodes.split import resolve_split
+from attractor.tasks.splitting import numbers_of
 from attractor.training.loop import History
 from attractor.training.nodes import Nodes
 
@@ -254,7 +255,7 @@ class NodeAnomalyDetector(BaseEstimator):
         """
         graph = as_node_graph(graph)
         labels = self._labels(graph, y)
-        chosen = numbers_of("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes)
+        chosen = numbers_of("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes, "node")
         chosen = chosen[:0] if labels is None else chosen[labels[chosen] >= 0]
         if labels is None or len(labels[chosen].unique()) < 2:
             raise InputError(f"{len(chosen)} labelled nodes are not of both classes; give y with some of each")

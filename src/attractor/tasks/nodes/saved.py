@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 from attractor.models import NodeETConfig
 from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
     from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 TASK = "NodeAnomalyDetector"
-SPLIT = ("train", "validation", "test")
 FITTED = ("supervised_", "features_", "relations_")
 
 
 def save_detector(detector: NodeAnomalyDetector, folder: Path) -> Path:
     """Write every network and the split, the settings, and what it decides by."""
-    tensors = {f"split.{name}": getattr(detector.split_, name) for name in SPLIT}
+    tensors = split_tensors(detector.split_)
     for number, member in enumerate(detector.members_):
         tensors |= {f"members.{number}.{name}": t for name, t in member.state_dict().items()}
     config = {
@@ -49,7 +48,7 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
         detector = kind(**config["detector"])
         detector._check_settings()
         sizes = NodeETConfig.from_dict(config["model"])
-        detector.split_ = Split(*(tensors[f"split.{name}"] for name in SPLIT))
+        detector.split_ = load_split(tensors)
         detector.threshold_ = float(calibration["threshold"])
         detector.scales_ = {name: (float(mean), float(std)) for name, (mean, std) in calibration["scales"].items()}
         detector.calibrator_ = ConformalCalibrator.from_json(calibration["calibrator"])
