@@ -20,10 +20,11 @@ from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models import GraphET
 from attractor.models.hub import located
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.device import device
+from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
-from attractor.tasks.members import train_members
+from attractor.tasks.members import check_settings, member_seeds, train_members
 from attractor.training.graphs import Graphs, batches
 from attractor.training.loop import History
 
@@ -114,7 +115,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     ) -> tuple[list[GraphET], History]:
         graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
-        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        seeds = member_seeds(self.seed, self.members)
         schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
         return train_members(partial(train_member, graphs, y, config), schedules, checkpoint, resume)
 

@@ -20,11 +20,12 @@ from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks.graphs.fitting import check_settings, device, make_schedule, model_config, train_member
+from attractor.tasks.device import device
+from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
-from attractor.tasks.members import train_members
+from attractor.tasks.members import check_settings, member_seeds, train_members
 from attractor.training.graphs import Graphs
 
 HELD_OUT = 1 / 3  # of the graphs that train, to calibrate decisions
@@ -122,7 +123,7 @@ class GraphAnomalyDetector(BaseEstimator):
         columns = self.encoder_.features + self.encoder_.positions
         config = model_config(self.encoder_, columns, self.dim, self.blocks)
         epochs = self.epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(graphs.train) / self.batch_size)))
-        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        seeds = member_seeds(self.seed, self.members)
         schedules = [make_schedule(epochs, self.lr, self.batch_size, seed) for seed in seeds]
         train = partial(train_member, graphs, None, config)
         self.members_, self.history_ = train_members(train, schedules, checkpoint, resume)

@@ -14,7 +14,7 @@ from attractor.models import GraphET
 from attractor.scoring.gaussian import LatentGaussian
 from attractor.scoring.methods import geometric_mean
 from attractor.scoring.neighbours import NearestNeighbours
-from attractor.tasks.graphs.fitting import device
+from attractor.tasks.device import device
 from attractor.training.graphs import batches
 
 

@@ -26,6 +26,7 @@ from attractor.models.hub import located
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained, save_model
 from attractor.scoring.inpainting import psnr
+from attractor.tasks.device import device
 from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
 from attractor.tasks.inpainting.walk import Walk
 from attractor.training.inpainting import Inpainting, InpaintRecipe
@@ -133,7 +134,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
             model = pretrained(str(self.model), "image-et")
         else:
             model = ImageET(preset(str(self.model), ImageETConfig))
-        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return model.to(device()).eval()
 
     def ready(self) -> ImageET:
         """The model that paints: the fitted one, or the pretrained one as it is."""
@@ -252,7 +253,7 @@ class _Run(Inpainting):
 
 def _stacked(sketches: list[Sketch], model: ImageET) -> tuple[Tensor, Tensor]:
     """Normalised views ``(B, C, h, w)`` and hidden patches ``(B, N)``, where the model is."""
-    device = model.mean.device
-    views = torch.stack([sketch.view for sketch in sketches]).to(device)
-    blank = torch.stack([sketch.blank for sketch in sketches]).to(device)
+    where = model.mean.device
+    views = torch.stack([sketch.view for sketch in sketches]).to(where)
+    blank = torch.stack([sketch.blank for sketch in sketches]).to(where)
     return model.normalize(views), patches_of(blank, model.config.patch)

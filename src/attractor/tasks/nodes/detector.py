@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from os import PathLike
@@ -27,8 +26,9 @@ from attractor.models import NodeET, NodeETConfig
 from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
-from attractor.tasks.members import train_members
-from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
+from attractor.tasks.device import device
+from attractor.tasks.members import check_settings, member_seeds, train_members
+from attractor.tasks.nodes.fitting import EPOCHS, is_large, make_schedule, train_member
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
 from attractor.tasks.nodes.split import resolve_split
@@ -130,14 +130,7 @@ class NodeAnomalyDetector(BaseEstimator):
         ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
         if self.relations not in list(MERGED):
             raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
-        for name in ("members", "batch_size", *(["epochs"] if self.epochs is not None else [])):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} is {value!r}; give a whole number of 1 or more")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
-        if not isinstance(self.lr, (int, float)) or not 0 < self.lr < math.inf:
-            raise InputError(f"lr is {self.lr!r}; give a number above 0")
+        check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
         if self.sampling not in (None, True, False):
             raise InputError(f"sampling is {self.sampling!r}; give True, False, or None to go by the graph's size")
         if not isinstance(self.fanouts, Sequence) or not all(isinstance(n, int) and n > 0 for n in self.fanouts):
@@ -169,7 +162,7 @@ class NodeAnomalyDetector(BaseEstimator):
         nodes = Nodes(x, edges, self.split_.train, self.split_.validation, sampler)
         y = None if labels is None else labels.to(x.device)
         config = self._config(x.shape[1], len(edges))
-        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        seeds = member_seeds(self.seed, self.members)
         schedules = [make_schedule(nodes, self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
         return train_members(partial(train_member, nodes, y, config), schedules, checkpoint, resume)
 
@@ -209,9 +202,8 @@ class NodeAnomalyDetector(BaseEstimator):
     def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
         edges = graph.edges(merged=MERGED[self.relations])
         degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
         x = torch.cat([graph.x.cpu(), degrees], dim=1)
-        return x.to(device), tuple(relation.to(device) for relation in edges)
+        return x.to(device()), tuple(relation.to(device()) for relation in edges)
 
     def figures(self, graph: Any) -> dict[str, NDArray[np.float64]]:
         """What the score without labels is made of: ``energy (N,)``, and ``error (N,)``, a logarithm."""
