@@ -1,20 +1,49 @@
-"""A fitted detector as a folder of three files that belong together, none of them a pickle."""
+"""What is fitted as a folder of files that belong together, none of them a pickle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
+from attractor.models.hub import located
 from attractor.models.store import fingerprint, load_tensors, save_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 FORMATS = {"AnomalyDetector": 3}  # 1 of all others; raised when scores change, for calibrations are of the old ones
 WEIGHTS = "model.safetensors"
+
+
+class Saved:
+    """What is fitted, saved as a folder and loaded from one."""
+
+    _fitted: ClassVar[str]  # an attribute that only a fitted one has
+    _write: ClassVar[Callable[..., Path]]  # a method: writes the folder, and returns it
+    _read: ClassVar[Callable[..., Any]]  # a class method: reads the folder
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write settings, weights and, of one that decides, its calibration into the folder, which is returned."""
+        self._check_fitted()
+        return self._write(Path(folder).expanduser())
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> Self:
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return cls._read(located(folder))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, self._fitted):
+            raise InputError(f"this {type(self).__name__} is not fitted; call fit, or load a saved one")
 
 
 def save_parts(
@@ -24,21 +53,36 @@ def save_parts(
     identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
     save_tensors(folder / WEIGHTS, tensors)
     write_json(folder / "calibration.json", {**calibration, "weights": identity})
-    write_json(folder / "config.json", {"format": FORMATS.get(task, 1), "task": task, "weights": identity, **config})
+    write_json(folder / "config.json", {**stamp(task), "weights": identity, **config})
     return folder
 
 
 def load_parts(folder: Path, task: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
     """Read what :func:`save_parts` wrote; anything missing, of another task or mixed raises :class:`InputError`."""
-    config = read_json(folder / "config.json")
-    wanted = FORMATS.get(task, 1)
-    if not isinstance(config, dict) or (config.get("task"), config.get("format")) != (task, wanted):
-        raise InputError(f"{folder / 'config.json'} is not of the format {wanted} of {task}; fit it again")
+    config = read_config(folder, task)
     calibration, tensors = read_json(folder / "calibration.json"), load_tensors(folder / WEIGHTS)
     known = calibration.get("weights") if isinstance(calibration, dict) else None
     if not fingerprint(tensors.values()) == config.get("weights") == known:
         raise InputError(f"{folder} holds parts of different detectors (an interrupted save?); fit it again")
     return config, calibration, tensors
+
+
+def settings_of(fitted: BaseEstimator) -> dict[str, Any]:
+    """Its settings, but where its model came from: it holds that now, and so does its folder."""
+    return {name: v for name, v in fitted.get_params(deep=False).items() if name not in ("model", "pretrained")}
+
+
+def stamp(task: str) -> dict[str, Any]:
+    """What every ``config.json`` of a task says of itself."""
+    return {"format": FORMATS.get(task, 1), "task": task}
+
+
+def read_config(folder: Path, task: str) -> dict[str, Any]:
+    """``config.json`` of a task; that of another or of another format raises :class:`InputError`."""
+    config, wanted = read_json(folder / "config.json"), stamp(task)
+    if not isinstance(config, dict) or not wanted.items() <= config.items():
+        raise InputError(f"{folder / 'config.json'} is not of the format {wanted['format']} of {task}; fit it again")
+    return config
 
 
 @contextmanager

@@ -19,17 +19,17 @@ from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
 from attractor.models import GraphET
-from attractor.models.hub import located
 from attractor.tasks.device import device
 from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import check_settings, member_seeds, train_members
+from attractor.tasks.saving import Saved
 from attractor.training.graphs import Graphs, batches
 from attractor.training.loop import History
 
 
-class GraphClassifier(ClassifierMixin, BaseEstimator):
+class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
     """Tells the class of whole graphs by Energy Transformers on their edges, with a reader that sees all nodes.
 
     Graphs are whatever :func:`attractor.data.graphs.graph_sets.as_graph_set` reads: TU archives and folders, PyG
@@ -45,6 +45,8 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     ``encoder_`` (labels and attributes that the networks know), ``split_`` (numbers of the graphs that train and
     validate), ``history_`` (a row an epoch and member; not saved).
     """
+
+    _fitted, _write, _read = "members_", save_classifier, classmethod(load_classifier)
 
     def __init__(
         self,
@@ -151,22 +153,6 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def _fitted_classes(self) -> tuple[Any, ...]:
         self._check_fitted()
         return self.classes_
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "members_"):
-            raise InputError("this GraphClassifier is not fitted; call fit with graphs, or load a saved one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
-        self._check_fitted()
-        return save_classifier(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_classifier(cls, located(folder))
 
 
 def _occurring(y: Categories, graphs: Tensor) -> tuple[Any, ...]:

@@ -18,7 +18,6 @@ from attractor.console import stderr
 from attractor.data.graphs.graph_sets import as_graph_set
 from attractor.data.graphs.packed import Encoder, PackedGraphs
 from attractor.errors import InputError
-from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.device import device
 from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
@@ -26,13 +25,14 @@ from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import check_settings, member_seeds, train_members
+from attractor.tasks.saving import Saved
 from attractor.training.graphs import Graphs
 
 HELD_OUT = 1 / 3  # of the graphs that train, to calibrate decisions
 STEPS, EPOCHS = 150, 5  # by default as many epochs as make so many steps, and at least so many
 
 
-class GraphAnomalyDetector(BaseEstimator):
+class GraphAnomalyDetector(Saved, BaseEstimator):
     """Finds the odd graphs: Energy Transformers that foretell what is hidden of normal ones, and their latents.
 
     A latent is what a graph's reader and its nodes, in the mean, became at the end of the descent. The score is the
@@ -51,6 +51,8 @@ class GraphAnomalyDetector(BaseEstimator):
     the graphs that train and of those that calibrate, its ``validation``), ``history_`` (a row an epoch and member; not
     saved).
     """
+
+    _fitted, _write, _read = "calibrator_", save_detector, classmethod(load_detector)
 
     def __init__(
         self,
@@ -159,19 +161,3 @@ class GraphAnomalyDetector(BaseEstimator):
         if truth.shape != scores.shape or set(np.unique(truth).tolist()) != {0, 1}:
             raise InputError(f"y must be 0 or 1 for each of the {len(scores)} graphs, with some of both")
         return float(roc_auc_score(truth, scores))
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "calibrator_"):
-            raise InputError("this GraphAnomalyDetector is not fitted; call fit with normal graphs, or load one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (networks, Gaussians, split) and ``calibration.json``."""
-        self._check_fitted()
-        return save_detector(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> GraphAnomalyDetector:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_detector(cls, located(folder))

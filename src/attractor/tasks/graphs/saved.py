@@ -15,7 +15,7 @@ from attractor.models.store import load_weights
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.graphs.scores import GraphScorer
 from attractor.tasks.members import load_members, module_tensors, part_of
-from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts, settings_of
 from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CLASSIFIER, DETECTOR = "GraphClassifier", "GraphAnomalyDetector"
 def save_classifier(classifier: GraphClassifier, folder: Path) -> Path:
     """Write every network and the split, the settings, and what the networks read."""
     config = {
-        "classifier": classifier.get_params(deep=False),
+        "classifier": settings_of(classifier),
         "model": classifier.members_[0].config.to_dict(),
         "encoder": asdict(classifier.encoder_),
         "classes": list(classifier.classes_),
@@ -54,7 +54,7 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
 def save_detector(detector: GraphAnomalyDetector, folder: Path) -> Path:
     """Write every network with its scorer, the split, the settings, what the networks read, and what decides."""
     config = {
-        "detector": detector.get_params(deep=False),
+        "detector": settings_of(detector),
         "model": detector.members_[0].config.to_dict(),
         "encoder": asdict(detector.encoder_),
     }

@@ -23,7 +23,6 @@ from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
-from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
 from attractor.tasks.device import device
@@ -32,6 +31,7 @@ from attractor.tasks.nodes.fitting import EPOCHS, is_large, make_schedule, train
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
 from attractor.tasks.nodes.split import resolve_split
+from attractor.tasks.saving import Saved
 from attractor.tasks.splitting import numbers_of
 from attractor.training.loop import History
 from attractor.training.nodes import Nodes
@@ -41,7 +41,7 @@ CALIBRATION = 100_000  # scores of normal nodes that are kept at most
 MERGED = {"merged": True, "separate": False}
 
 
-class NodeAnomalyDetector(BaseEstimator):
+class NodeAnomalyDetector(Saved, BaseEstimator):
     """Finds the odd nodes of a graph: Energy Transformers on its edges, trained on labels or on hidden features.
 
     With labels the score is the probability of an anomaly. Without any it is the mean of two standardised figures: the
@@ -62,6 +62,8 @@ class NodeAnomalyDetector(BaseEstimator):
     not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``relations_``
     (names), ``scales_`` (of the two figures; empty with labels).
     """
+
+    _fitted, _write, _read = "threshold_", save_detector, classmethod(load_detector)
 
     def __init__(
         self,
@@ -252,19 +254,3 @@ class NodeAnomalyDetector(BaseEstimator):
         if labels is None or len(labels[chosen].unique()) < 2:
             raise InputError(f"{len(chosen)} labelled nodes are not of both classes; give y with some of each")
         return float(roc_auc_score(labels[chosen].numpy(), self.decision_function(graph)[chosen]))
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "threshold_"):
-            raise InputError("this NodeAnomalyDetector is not fitted; call fit with a graph, or load a saved one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
-        self._check_fitted()
-        return save_detector(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> NodeAnomalyDetector:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_detector(cls, located(folder))

@@ -10,7 +10,7 @@ from attractor.errors import InputError
 from attractor.models import NodeETConfig
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.members import load_members, module_tensors
-from attractor.tasks.saving import load_parts, refusing_foreign, save_parts
+from attractor.tasks.saving import load_parts, refusing_foreign, save_parts, settings_of
 from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FITTED = ("supervised_", "features_", "relations_")
 def save_detector(detector: NodeAnomalyDetector, folder: Path) -> Path:
     """Write every network and the split, the settings, and what it decides by."""
     config = {
-        "detector": detector.get_params(deep=False),
+        "detector": settings_of(detector),
         "model": detector.members_[0].config.to_dict(),
         "fitted": {name: getattr(detector, name) for name in FITTED},
     }
