@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +42,7 @@ def member_seeds(seed: int, members: int) -> range:
 def train_members(
     train_member: Callable[[Schedule, Path | None, bool], tuple[Network, History]],
     schedules: Iterable[Schedule],
-    checkpoint: Path | None,
+    checkpoint: str | PathLike[str] | None,
     resume: bool,
 ) -> tuple[list[Network], History]:
     """A network for every schedule, and a row an epoch and member.
@@ -51,7 +52,7 @@ def train_members(
     """
     members, history = [], []
     for number, schedule in enumerate(schedules):
-        folder = checkpoint and checkpoint / f"member-{number}"
+        folder = None if checkpoint is None else Path(checkpoint).expanduser() / f"member-{number}"
         begun = resume and (number == 0 or bool(folder and (folder / "checkpoint.pt").exists()))
         member, rows = train_member(schedule, folder, begun)
         members.append(member)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,8 +102,7 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
         )
         self.encoder_ = Encoder.of(graphs[self.split_.train], self.walks, self.eigenvectors)
         packed = self.encoder_.encode(graphs)
-        folder = None if checkpoint is None else Path(checkpoint).expanduser()
-        self.members_, self.history_ = self._train(packed, codes, folder, resume)
+        self.members_, self.history_ = self._train(packed, codes, checkpoint, resume)
         return self
 
     def _check_settings(self) -> None:
@@ -113,7 +111,7 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
         model_config(Encoder((), (), 0, 0, self.walks, self.eigenvectors), 2, self.dim, self.blocks)
 
     def _train(
-        self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
+        self, packed: PackedGraphs, y: Tensor, checkpoint: str | PathLike[str] | None, resume: bool
     ) -> tuple[list[GraphET], History]:
         graphs = Graphs(packed, self.split_.train, self.split_.validation, device())
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)

@@ -76,7 +76,9 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
-    def fit(self, images: Any, y: Any = None, *, checkpoint: Path | None = None, resume: bool = False) -> Inpainter:
+    def fit(
+        self, images: Any, y: Any = None, *, checkpoint: str | PathLike[str] | None = None, resume: bool = False
+    ) -> Inpainter:
         """Learn from whole images: a folder, paths, an array, a tensor (:func:`attractor.data.sources.as_source`).
 
         They are resized to the model's size and held in memory; unreadable files are left out and listed in
@@ -105,7 +107,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         images: Tensor,
         val_images: Tensor | None = None,
         *,
-        checkpoint: Path | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> Inpainter:
         """Train by a recipe, on uint8 images ``(N, C, H, W)`` of the model's size; the rest as :meth:`fit`."""
@@ -114,7 +116,8 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         objective.settings = {**objective.settings, "images": fingerprint([images])}
         self.recipe_ = recipe
         self.split_ = {"train_images": len(images), "val_images": 0 if val_images is None else len(val_images)}
-        self.history_ = train(objective, recipe.schedule(), checkpoint, resume)
+        folder = None if checkpoint is None else Path(checkpoint).expanduser()
+        self.history_ = train(objective, recipe.schedule(), folder, resume)
         return self
 
     def _check_settings(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,8 +119,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         self._tell_split(labels)
         self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
         x, edges = self._tensors(graph)
-        folder = None if checkpoint is None else Path(checkpoint).expanduser()
-        self.members_, self.history_ = self._train(labels, x, edges, folder, resume)
+        self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
         self._calibrate(labels, x, edges)
         return self
 
@@ -157,7 +155,12 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         stderr.print(f"{', '.join(words)}; {'no labels, ' if labels is None else ''}seed {self.seed}")
 
     def _train(
-        self, labels: Tensor | None, x: Tensor, edges: tuple[Edges, ...], checkpoint: Path | None, resume: bool
+        self,
+        labels: Tensor | None,
+        x: Tensor,
+        edges: tuple[Edges, ...],
+        checkpoint: str | PathLike[str] | None,
+        resume: bool,
     ) -> tuple[list[NodeET], History]:
         sampled = is_large(edges) if self.sampling is None else self.sampling
         sampler = NeighbourSampler([relation.to("cpu") for relation in edges], self.fanouts) if sampled else None
@@ -233,6 +236,11 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
     def predict(self, graph: Any) -> NDArray[np.int64]:
         """Decisions ``(N,)``: 1 anomalous, 0 normal."""
         return (self.decision_function(graph) > self.threshold_).astype(np.int64)
+
+    def p_values(self, graph: Any) -> NDArray[np.float64]:
+        """Conformal p-values ``(N,)``: how often a normal node scores as high, at most; lower is more anomalous."""
+        scores = self.decision_function(graph)
+        return self.calibrator_.p_value(scores)
 
     def predict_proba(self, graph: Any) -> NDArray[np.float64]:
         """Probabilities of normal and anomalous, ``(N, 2)``. Raises :class:`InputError` when fitted without labels."""
