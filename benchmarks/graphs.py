@@ -20,9 +20,10 @@ import torch
 from graphs_baselines import BASELINES, Predict, quality
 from nodes import spread
 
-from attractor.data.graphs.folds import Fold, folds
+from attractor.data.graphs.folds import folds
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.set_reading import as_graph_set
+from attractor.data.graphs.splits import Split
 from attractor.files import read_json, write_json
 from attractor.provenance import provenance
 from attractor.tasks import GraphClassifier
@@ -38,7 +39,7 @@ SETS = {
 }
 
 
-def attractor(graphs: GraphSet, fold: Fold, seed: int, epochs: int, **settings: Any) -> tuple[Predict, list[int]]:
+def attractor(graphs: GraphSet, fold: Split, seed: int, epochs: int, **settings: Any) -> tuple[Predict, list[int]]:
     """Our classifier, as a user would call it."""
     classifier = GraphClassifier(seed=seed, epochs=epochs, **settings)
     classifier.fit(graphs, train=fold.train, validation=fold.validation)
@@ -54,7 +55,7 @@ METHODS = {"attractor": (attractor, [{"members": 2}]), **BASELINES}
 EPOCHS = {"attractor": 60, "gin": 100, "gcn": 100, "forest": 0}
 
 
-def run(graphs: GraphSet, method: str, number: int, fold: Fold, seed: int, epochs: int) -> dict[str, Any]:
+def run(graphs: GraphSet, method: str, number: int, fold: Split, seed: int, epochs: int) -> dict[str, Any]:
     """Every setting on the same fold, and the test accuracy of the one that validation prefers."""
     function, choices = METHODS[method]
     started, tried = time.process_time(), []
@@ -91,7 +92,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def describe(name: str, seed: int, parts: list[Fold], runs: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(name: str, seed: int, parts: list[Split], runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The results file: summary first, then every run, then the folds."""
     return {
         "name": name,

@@ -23,8 +23,8 @@ from torch_geometric.nn import GINConv, GINEConv, global_add_pool, global_max_po
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import to_torch_csr_tensor
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.graph_set import Categories, GraphSet, ranges
+from attractor.data.graphs.splits import Split
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -100,7 +100,7 @@ def head(width: int, classes: int) -> nn.Module:
 def network(
     build: Callable[..., nn.Module],
     graphs: GraphSet,
-    fold: Fold,
+    fold: Split,
     seed: int,
     epochs: int,
     *,
@@ -162,7 +162,7 @@ def adjacency(graphs: GraphSet) -> Tensor:
     return to_torch_csr_tensor(graphs.edge_index, size=(len(graphs.x), len(graphs.x)))
 
 
-def forest(graphs: GraphSet, fold: Fold, seed: int, epochs: int, **settings: Any) -> tuple[Predict, list[int]]:
+def forest(graphs: GraphSet, fold: Split, seed: int, epochs: int, **settings: Any) -> tuple[Predict, list[int]]:
     """Random forest on plain statistics; it has no epochs."""
     x = statistics(graphs)
     trees = RandomForestClassifier(TREES, random_state=seed, **settings)

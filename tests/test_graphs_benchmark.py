@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.graph_set import Categories, GraphSet
+from attractor.data.graphs.splits import Split
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_network_answers_alike_in_any_batch(benchmark: ModuleType, method: str) 
     edges = torch.stack([starts, starts + 1])
     y = Categories.of([0, 1] * 4)
     graphs = GraphSet.build(sizes, edges, torch.randn(int(sizes.sum()), 2, generator=generator), y=y)
-    fold = Fold(torch.arange(4), torch.tensor([4, 5]), torch.tensor([6, 7]))
+    fold = Split(torch.arange(4), torch.tensor([4, 5]), torch.tensor([6, 7]))
     function, choices = benchmark.BASELINES[method]
     predict, kept = function(graphs, fold, 0, 2, **choices[0])
     together = predict(torch.arange(8))

@@ -46,6 +46,7 @@ def fit(
 ) -> None:
     """Learn what is normal from a folder of normal images alone."""
     from attractor.tasks import AnomalyDetector
+    from attractor.training.checkpoint import CHECKPOINT
 
     detector = AnomalyDetector(
         model,
@@ -62,7 +63,7 @@ def fit(
     if tuning == "none" and (epochs or resume):
         raise InputError("--epochs and --resume are about fine-tuning; add --tuning one-class or --tuning damage")
     require_writable(output)
-    checkpoint = output / "checkpoint.pt"
+    checkpoint = output / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise InputError(f"{checkpoint} is of an interrupted fine-tuning; add --resume to go on, or remove it")
     detector.fit(good_dir, calibrate_on=calibrate_on, checkpoint=output, resume=resume)

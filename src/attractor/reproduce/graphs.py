@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import Any
 
-from attractor.data.graphs.folds import Fold, folds
+from attractor.data.graphs.folds import folds
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.named_sets import graph_set
+from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 from attractor.reproduce.part import Kind, Part
 from attractor.tasks.graphs import GraphClassifier, evaluate_graphs
@@ -42,7 +43,7 @@ class GraphClasses(Kind):
         found = evaluate_graphs(self.graphs, FOLDS, protocol=PUBLISHED, seed=seed, **settings)
         return {"accuracy": found["accuracy"]["mean"]}
 
-    def held_out(self, fold: Fold, settings: dict[str, Any], seed: int) -> dict[str, float]:
+    def held_out(self, fold: Split, settings: dict[str, Any], seed: int) -> dict[str, float]:
         """The test graphs of one fold, scored once."""
         classifier = GraphClassifier(seed=seed, **settings)
         classifier.fit(self.graphs, train=fold.train, validation=fold.validation)

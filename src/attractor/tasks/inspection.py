@@ -3,105 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.splits import Split
 from attractor.energy import EnergyAttention, GloebaAttention, HopfieldMemory
-from attractor.files import read_json
 from attractor.models import GraphET, ImageET, NodeET, Selyne
 from attractor.models.energy_block import EnergyBlock
-from attractor.models.store import Model, load_model, model_folder
+from attractor.models.store import Model
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier
 from attractor.tasks.inpainting.inpainter import Inpainter
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
+from attractor.tasks.pretrained import from_pretrained
+from attractor.tasks.saving import settings_of
 
 
 def describe(folder: Path) -> dict[str, Any]:
     """Settings, sizes, calibration and heads of a detector's or a model's folder, or shipped or Hub name."""
-    folder = model_folder(str(folder))
-    config = folder / "config.json"
-    found = read_json(config) if config.exists() else None
-    values: dict[str, Any] = found if isinstance(found, dict) else {}
-    task = TASKS.get(str(values.get("task")))
-    return task(folder, values) if task else _model(load_model(folder))
+    return facts(from_pretrained(folder))
 
 
-def _images(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    detector = AnomalyDetector.load(folder)
+@singledispatch
+def facts(thing: Model) -> dict[str, Any]:
+    """What :func:`describe` says of a detector, classifier or in-painter; here of what is a model alone."""
+    groups: dict[str, int] = {}
+    for name, parameter in thing.named_parameters():
+        group = name.split(".")[0]
+        groups[group] = groups.get(group, 0) + parameter.numel()
+    parts = {"heads": heads(thing)} if isinstance(thing, Selyne) else _energies(thing)
+    return {"model": thing.config.to_dict(), "parameters": {"total": sum(groups.values()), **groups}, **parts}
+
+
+@facts.register
+def _images(detector: AnomalyDetector) -> dict[str, Any]:
     calibration = {name: {"images": len(c.scores), **_decision(c)} for name, c in detector.calibrators_.items()}
-    parts = {"detector": values["detector"], "split": detector.split_, "calibration": calibration}
-    return {**parts, **_model(detector.scorer_.model)}
+    parts = {"detector": settings_of(detector), "split": detector.split_, "calibration": calibration}
+    return {**parts, **facts(detector.scorer_.model)}
 
 
-def _nodes(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+@facts.register
+def _nodes(detector: NodeAnomalyDetector) -> dict[str, Any]:
     """Its first network stands for all: they differ in nothing but where they started."""
-    detector = NodeAnomalyDetector.load(folder)
     return {
-        "detector": values["detector"],
+        "detector": settings_of(detector),
         "supervised": detector.supervised_,
         "features": detector.features_,
         "relations": ", ".join(detector.relations_),
         "split": _sizes(detector.split_),
         "threshold": detector.threshold_,
         "calibration": {"nodes": len(detector.calibrator_.scores), **_decision(detector.calibrator_)},
-        **_model(detector.members_[0]),
+        **facts(detector.members_[0]),
     }
 
 
-def _graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    classifier = GraphClassifier.load(folder)
+@facts.register
+def _graphs(classifier: GraphClassifier) -> dict[str, Any]:
     return {
-        "classifier": values["classifier"],
+        "classifier": settings_of(classifier),
         "classes": list(classifier.classes_),
         "split": _sizes(classifier.split_),
-        **_model(classifier.members_[0]),
+        **facts(classifier.members_[0]),
     }
 
 
-def _odd_graphs(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    detector = GraphAnomalyDetector.load(folder)
+@facts.register
+def _odd_graphs(detector: GraphAnomalyDetector) -> dict[str, Any]:
     return {
-        "detector": values["detector"],
+        "detector": settings_of(detector),
         "split": _sizes(detector.split_),
         "calibration": {"graphs": len(detector.calibrator_.scores), **_decision(detector.calibrator_)},
-        **_model(detector.members_[0]),
+        **facts(detector.members_[0]),
     }
 
 
-def _painter(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    return {"inpainter": values["inpainter"], **_model(Inpainter.load(folder).ready())}
+@facts.register
+def _painter(inpainter: Inpainter) -> dict[str, Any]:
+    return {"inpainter": settings_of(inpainter), **facts(inpainter.ready())}
 
 
-TASKS = {
-    "AnomalyDetector": _images,
-    "NodeAnomalyDetector": _nodes,
-    "GraphClassifier": _graphs,
-    "GraphAnomalyDetector": _odd_graphs,
-    "Inpainter": _painter,
-}
-
-
-def _sizes(split: Split | Fold) -> dict[str, int]:
+def _sizes(split: Split) -> dict[str, int]:
     return {name: len(numbers) for name, numbers in vars(split).items()}
 
 
 def _decision(calibrator: ConformalCalibrator) -> dict[str, float]:
     return {"threshold": calibrator.threshold, "false_alarm_rate": calibrator.achievable_rate}
-
-
-def _model(model: Model) -> dict[str, Any]:
-    groups: dict[str, int] = {}
-    for name, parameter in model.named_parameters():
-        group = name.split(".")[0]
-        groups[group] = groups.get(group, 0) + parameter.numel()
-    parts = {"heads": heads(model)} if isinstance(model, Selyne) else _energies(model)
-    return {"model": model.config.to_dict(), "parameters": {"total": sum(groups.values()), **groups}, **parts}
 
 
 @torch.no_grad()

@@ -1,21 +1,50 @@
-"""A fitted detector as a folder of three files that belong together, none of them a pickle."""
+"""What is fitted as a folder of files that belong together, none of them a pickle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from attractor.errors import InputError
 from attractor.files import read_json, replacing_together, write_json
+from attractor.models.hub import located
 from attractor.models.store import fingerprint, load_tensors, save_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 FORMATS = {"AnomalyDetector": 4}  # 1 of all others; raised when scores change, for calibrations are of the old ones
 WEIGHTS = "model.safetensors"
 PARTS = (WEIGHTS, "calibration.json", "config.json")
+
+
+class Saved:
+    """What is fitted, saved as a folder and loaded from one."""
+
+    _fitted: ClassVar[str]  # an attribute that only a fitted one has
+    _write: ClassVar[Callable[..., Path]]  # a method: writes the folder, and returns it
+    _read: ClassVar[Callable[..., Any]]  # a class method: reads the folder
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write settings, weights and, of one that decides, its calibration into the folder, which is returned."""
+        self._check_fitted()
+        return self._write(Path(folder).expanduser())
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> Self:
+        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
+        return cls._read(located(folder))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, self._fitted):
+            raise InputError(f"this {type(self).__name__} is not fitted; call fit, or load a saved one")
 
 
 def save_parts(
@@ -23,28 +52,43 @@ def save_parts(
 ) -> Path:
     """Write ``config.json``, ``model.safetensors`` and ``calibration.json``, each carrying the weights' fingerprint."""
     identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
-    head = {"format": FORMATS.get(task, 1), "task": task, "weights": identity}
     with replacing_together([folder / name for name in PARTS]) as (weights, decisions, settings):
         save_tensors(weights, tensors)
         write_json(decisions, {**calibration, "weights": identity})
-        write_json(settings, {**head, **config})
+        write_json(settings, {**stamp(task), "weights": identity, **config})
     return folder
 
 
 def load_parts(folder: Path, task: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
     """Read what :func:`save_parts` wrote; anything missing, of another task or mixed raises :class:`InputError`."""
-    config = read_json(folder / "config.json")
-    wanted = FORMATS.get(task, 1)
-    held, found = (config.get("task"), config.get("format")) if isinstance(config, dict) else (None, None)
-    if held is not None and held != task:
-        raise InputError(f"{folder} holds a fitted {held}, and this asks for {task}; choose another folder")
-    if (held, found) != (task, wanted):
-        raise InputError(f"{folder / 'config.json'} is of the format {found} of {task}, not {wanted}; fit it again")
+    config = read_config(folder, task)
     calibration, tensors = read_json(folder / "calibration.json"), load_tensors(folder / WEIGHTS)
     known = calibration.get("weights") if isinstance(calibration, dict) else None
     if not fingerprint(tensors.values()) == config.get("weights") == known:
         raise InputError(f"{folder} holds parts of different detectors (an interrupted save?); fit it again")
     return config, calibration, tensors
+
+
+def settings_of(fitted: BaseEstimator) -> dict[str, Any]:
+    """Its settings, but where its model came from: it holds that now, and so does its folder."""
+    return {name: v for name, v in fitted.get_params(deep=False).items() if name not in ("model", "pretrained")}
+
+
+def stamp(task: str) -> dict[str, Any]:
+    """What every ``config.json`` of a task says of itself."""
+    return {"format": FORMATS.get(task, 1), "task": task}
+
+
+def read_config(folder: Path, task: str) -> dict[str, Any]:
+    """``config.json`` of a task; that of another or of another format raises :class:`InputError`."""
+    config, wanted = read_json(folder / "config.json"), stamp(task)
+    held, found = (config.get("task"), config.get("format")) if isinstance(config, dict) else (None, None)
+    if held is not None and held != task:
+        raise InputError(f"{folder} holds a fitted {held}, and this asks for {task}; choose another folder")
+    if (held, found) != (task, wanted["format"]):
+        name, expected = folder / "config.json", wanted["format"]
+        raise InputError(f"{name} is of the format {found} of {task}, not {expected}; fit it again")
+    return config
 
 
 @contextmanager

@@ -7,13 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attractor.data.graphs.folds import Fold, folds, published_folds
+from attractor.data.graphs.folds import folds, published_folds
+from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 
 Y = torch.tensor([0] * 63 + [1] * 125)
 
 
-def parts(fold: Fold) -> list[list[int]]:
+def parts(fold: Split) -> list[list[int]]:
     return [part.tolist() for part in (fold.train, fold.validation, fold.test)]
 
 

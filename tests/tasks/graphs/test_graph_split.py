@@ -14,22 +14,22 @@ from attractor.tasks.graphs.split import resolve_split
 @given(st.integers(2, 4), st.integers(15, 60), st.integers(0, 20), st.integers(0, 9))
 def test_a_stratified_tenth_of_those_with_a_class_is_held_out(classes, of_each, unknown, seed):
     y = torch.tensor([*range(classes)] * of_each + [-1] * unknown)[torch.randperm(classes * of_each + unknown)]
-    split = resolve_split(y, len(y), None, None, seed)
+    split = resolve_split(len(y), y, None, None, seed)
     both = torch.cat([split.train, split.validation]).sort().values
     assert torch.equal(both, (y >= 0).nonzero().flatten()) and not len(split.test)
     assert len(split.validation) == -(-classes * of_each // 10)
     shares = y[split.validation].bincount(minlength=classes)
     assert shares.max() - shares.min() <= 1
-    assert torch.equal(split.train, resolve_split(y, len(y), None, None, seed).train)
+    assert torch.equal(split.train, resolve_split(len(y), y, None, None, seed).train)
 
 
 def test_another_seed_holds_out_others():
     y = torch.arange(100) % 2
-    assert not torch.equal(*(resolve_split(y, 100, None, None, seed).validation for seed in (0, 1)))
+    assert not torch.equal(*(resolve_split(100, y, None, None, seed).validation for seed in (0, 1)))
 
 
 def test_without_classes_all_graphs_take_part():
-    split = resolve_split(None, 30, None, None, 0)
+    split = resolve_split(30, None, None, None, 0)
     assert (len(split.train), len(split.validation), len(split.test)) == (27, 3, 0)
 
 
@@ -37,15 +37,15 @@ def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_graphs():
     y = torch.arange(60) % 2
     y[50:] = -1
     mask = torch.arange(60) < 30
-    held = resolve_split(y, 60, mask.numpy(), None, 0)
+    held = resolve_split(60, y, mask.numpy(), None, 0)
     assert set(torch.cat([held.train, held.validation]).tolist()) == set(range(30))
     assert held.test.tolist() == list(range(30, 50))
-    others = resolve_split(y, 60, None, np.arange(10), 0)
+    others = resolve_split(60, y, None, np.arange(10), 0)
     assert others.train.tolist() == list(range(10, 50)) and others.validation.tolist() == list(range(10))
 
 
 def test_nothing_need_validate():
-    split = resolve_split(torch.arange(20) % 2, 20, range(12), [], 0)
+    split = resolve_split(20, torch.arange(20) % 2, range(12), [], 0)
     assert split.train.tolist() == list(range(12)) and not len(split.validation) and len(split.test) == 8
 
 
@@ -69,5 +69,5 @@ UNKNOWN = torch.where(torch.arange(20) < 3, -1, torch.arange(20) % 2)
 )
 def test_what_cannot_be_trained_on_is_refused(y, train, validation, words):
     with pytest.raises(InputError, match=words) as caught:
-        resolve_split(y, 20, train, validation, 0)
+        resolve_split(20, y, train, validation, 0)
     assert "\n" not in str(caught.value)

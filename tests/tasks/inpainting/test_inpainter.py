@@ -146,7 +146,7 @@ def test_the_seed_decides_everything_and_a_resume_nothing(model: ImageET, tmp_pa
         torch.rand(5)  # what was drawn before must not matter
         runs.append(Inpainter(model, epochs=1, seed=seed).fit(pictures(8)).transform(pictures(2), half()))
     assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
-    Inpainter(model, epochs=1, seed=3).fit(pictures(8), checkpoint=tmp_path)
+    Inpainter(model, epochs=1, seed=3).fit(pictures(8), checkpoint=str(tmp_path))
     resumed = Inpainter(model, epochs=1, seed=3).fit(pictures(8), checkpoint=tmp_path, resume=True)
     assert torch.equal(resumed.transform(pictures(2), half()), runs[0])
     with pytest.raises(InputError, match="images"):

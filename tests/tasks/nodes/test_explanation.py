@@ -15,7 +15,7 @@ from attractor.files import json_text
 from attractor.models import NodeET, NodeETConfig
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks import NodeAnomalyDetector
-from attractor.tasks.nodes.explanation import Rest, explain, explain_nodes
+from attractor.tasks.nodes.explanation import Rest, explain_nodes
 from attractor.tasks.nodes.shares import energy_shares
 
 HUB, LEAF, ALONE = 0, 1, 39
@@ -70,7 +70,7 @@ def energies(detector, graph, node) -> torch.Tensor:
 def test_shares_add_up_to_the_energy(directed, merged, node):
     graph = make_graph(directed)
     detector = make_detector(graph, merged)
-    found = explain(detector, graph, node, top=4)
+    (found,) = explain_nodes(detector, graph, [node], top=4)
     expected = energies(detector, graph, node)
     np.testing.assert_allclose(np.add(found.attention, found.memory), expected, rtol=0, atol=1e-9)
     named = sum(part.share for part in (*found.neighbours, *found.memories))
@@ -102,7 +102,7 @@ def test_a_neighbours_share_is_its_attention_times_the_nodes_energy():
 def test_the_largest_are_named_in_order_and_the_rest_counted():
     graph = make_graph()
     detector = make_detector(graph)
-    few, all_of_them = (explain(detector, graph, HUB, top=top) for top in (4, 100))
+    few, all_of_them = (explain_nodes(detector, graph, [HUB], top=top)[0] for top in (4, 100))
     assert few.neighbours == all_of_them.neighbours[:4]
     assert few.memories == all_of_them.memories[:4]
     assert len(all_of_them.neighbours) == 38 + 2  # node 3 and 7 are there in both relations
@@ -121,8 +121,8 @@ def test_the_largest_are_named_in_order_and_the_rest_counted():
 def test_a_member_counts_for_its_part_of_the_mean():
     graph = make_graph()
     both = make_detector(graph)
-    alone = [explain(SimpleNamespace(**{**vars(both), "members_": [m]}), graph, LEAF, top=99) for m in both.members_]
-    together = explain(both, graph, LEAF, top=99)
+    each = [SimpleNamespace(**{**vars(both), "members_": [m]}) for m in both.members_]
+    together, *alone = (explain_nodes(detector, graph, [LEAF], top=99)[0] for detector in (both, *each))
     assert together.members == 2
     assert together.energy == pytest.approx(sum(e.energy for e in alone) / 2)
     for neighbour in together.neighbours:
@@ -139,7 +139,7 @@ def test_scores_ranks_and_features_are_the_nodes_own():
     graph = make_graph()
     detector = make_detector(graph)
     detector.members_[0].standardize.fit(detector.inputs(graph)[0])
-    found = explain(detector, graph, HUB, top=3)
+    (found,) = explain_nodes(detector, graph, [HUB], top=3)
     assert (found.score, found.rank, found.p_value) == (0, 0, 1)
     for neighbour in found.neighbours:
         assert neighbour.score == pytest.approx(neighbour.node / 39)
@@ -161,7 +161,7 @@ def test_several_nodes_in_one_descent_and_as_json():
         member.embedding.register_forward_hook(lambda *_: embedded.append(1))
     both = explain_nodes(detector, graph, np.array([LEAF, ALONE]))
     assert len(embedded) == 2
-    assert both == [explain(detector, graph, LEAF), explain(detector, graph, ALONE)]
+    assert both == [*explain_nodes(detector, graph, [LEAF]), *explain_nodes(detector, graph, [ALONE])]
     assert both[1].neighbours == () and both[1].other_neighbours == Rest(0, 0)
     read = json.loads(json_text(asdict(both[0])))
     assert read["energy"] == both[0].energy

@@ -177,6 +177,7 @@ def test_a_false_alarm_rate_holds_on_the_calibration_nodes(y: list[int] | None) 
     assert fitted.threshold_ == fitted.calibrator_.threshold
     assert len(fitted.calibrator_.scores) == len(normal)
     assert 0 < fitted.predict(GRAPH)[normal].mean() <= 0.1
+    np.testing.assert_array_equal(fitted.p_values(GRAPH) <= 0.1, fitted.predict(GRAPH))
 
 
 def test_only_the_labels_given_are_used(detectors: list[NodeAnomalyDetector]) -> None:
@@ -256,6 +257,7 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.set_params(steps=0).fit(GRAPH), "steps"),
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
         (lambda d: d.predict(GRAPH), "not fitted"),
+        (lambda d: d.p_values(GRAPH), "not fitted"),
         (lambda d: d.save("nowhere"), "not fitted"),
         (lambda d: d.fit(GRAPH).predict((GRAPH.x[:, :4], GRAPH.relations)), "4 features a node, not 5"),
         (lambda d: d.fit(GRAPH, UNKNOWN).predict_proba(GRAPH), "without labels"),

@@ -1,13 +1,12 @@
 """Which nodes train and which validate: held-out thirds are stratified, and test nodes are what is left."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attractor.errors import InputError
-from attractor.tasks.nodes.split import numbers_of, resolve_split
+from attractor.tasks.nodes.split import resolve_split
 
 
 @given(st.integers(4, 60), st.integers(6, 200), st.integers(0, 40), st.integers(0, 9))
@@ -37,24 +36,6 @@ def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_nodes():
     assert others.train.tolist() == list(range(10, 50)) and others.validation.tolist() == list(range(10))
 
 
-@pytest.mark.parametrize(
-    "nodes", [[4, 1], np.array([4, 1, 1]), torch.tensor([1, 4]), [False, True, False, False, True]]
-)
-def test_nodes_are_named_by_number_or_mask(nodes):
-    assert numbers_of("train", nodes, 5).tolist() == [1, 4]
-
-
 def test_one_anomaly_cannot_be_on_both_sides():
     with pytest.raises(InputError, match="too few of one class"):
         resolve_split(60, torch.arange(60) // 59, None, None, 0)
-
-
-@pytest.mark.parametrize("nodes", ["all", ["a"], [[1], [1, 2]], {1, 2}, slice(3)])
-def test_what_names_no_nodes_is_refused(nodes):
-    with pytest.raises(InputError, match="train must be bool"):
-        numbers_of("train", nodes, 5)
-
-
-def test_a_mask_of_whole_numbers_is_not_taken_for_nodes_0_and_1():
-    with pytest.raises(InputError, match="give it as bool"):
-        numbers_of("train", np.array([0, 1, 1, 0, 1]), 5)

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from torch import Tensor
 
+from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 
 TRAINED_SHARE = 0.1  # of the graphs outside the test part of a published fold, scored beside it
 
 
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Numbers of graphs, int64 ``(n,)`` each, ascending."""
-
-    train: Tensor
-    validation: Tensor
-    test: Tensor
-
-
-def folds(y: Tensor, count: int = 10, seed: int = 0, validation: float = 0.1) -> list[Fold]:
+def folds(y: Tensor, count: int = 10, seed: int = 0, validation: float = 0.1) -> list[Split]:
     """Stratified cross-validation: every graph is tested in one fold, and in no other part of that.
 
     ``y (G,)`` are class codes; graphs with -1 are in no part. Of what a fold does not test, the share ``validation``,
@@ -52,7 +43,7 @@ def folds(y: Tensor, count: int = 10, seed: int = 0, validation: float = 0.1) ->
     return found
 
 
-def published_folds(y: Tensor, count: int = 10, seed: int = 0) -> list[Fold]:
+def published_folds(y: Tensor, count: int = 10, seed: int = 0) -> list[Split]:
     """The published protocol, which scores training graphs: of use beside the published table alone.
 
     All graphs train, in every fold. A fold scores what K-fold cross-validation would test, and with it 10 % of what it
@@ -77,6 +68,6 @@ def _known(y: Tensor, count: int) -> tuple[Tensor, NDArray]:
     return graphs, y.cpu()[graphs].numpy()
 
 
-def _fold(graphs: Tensor, *parts: Sequence[int] | NDArray) -> Fold:
+def _fold(graphs: Tensor, *parts: Sequence[int] | NDArray) -> Split:
     """Parts of the ``graphs``, in ascending order."""
-    return Fold(*(graphs[torch.as_tensor(part, dtype=torch.int64)].sort().values for part in parts))
+    return Split(*(graphs[torch.as_tensor(part, dtype=torch.int64)].sort().values for part in parts))

@@ -1,4 +1,4 @@
-"""Which labelled nodes train, which choose threshold and epoch, and which test."""
+"""Which nodes or graphs train, which choose threshold and epoch, and which test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEST_SHARE = 0.67  # of the nodes that do not train
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Numbers of nodes, int64 ``(n,)`` each, ascending; no node is in two parts."""
+    """Numbers of nodes or of graphs, int64 ``(n,)`` each, ascending."""
 
     train: Tensor
     validation: Tensor
@@ -26,9 +26,10 @@ class Split:
 def stratified_split(y: Tensor, train_fraction: float, seed: int) -> Split:
     """The published protocol: a fraction of the labelled nodes trains, of the rest 33 % validate and 67 % test.
 
-    ``y (N,)`` is 1 anomalous, 0 normal, -1 in no part; all parts have its share of anomalies, to a node. The published
-    split has seed 2. Raises :class:`InputError` on a fraction outside (0, 1), and where the labelled nodes are too few
-    for both classes in every part. Source: Tang et al. (2022), Rethinking graph neural networks for anomaly detection.
+    ``y (N,)`` is 1 anomalous, 0 normal, -1 in no part; no node is in two, and all have the share of anomalies, to a
+    node. The published split has seed 2. Raises :class:`InputError` on a fraction outside (0, 1), and where the
+    labelled nodes are too few for both classes in every part. Source: Tang et al. (2022), Rethinking graph neural
+    networks for anomaly detection.
     """
     if not 0 < train_fraction < 1:
         raise InputError(f"train_fraction is {train_fraction}: give a share between 0 and 1, such as 0.4")

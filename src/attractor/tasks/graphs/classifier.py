@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,16 @@ from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models import GraphET
 from attractor.models.device import default_device
-from attractor.models.hub import located
-from attractor.tasks.graphs.fitting import check_settings, make_schedule, model_config, train_member
+from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
-from attractor.tasks.members import train_members
+from attractor.tasks.members import check_settings, member_seeds, train_members
+from attractor.tasks.saving import Saved
 from attractor.training.graphs import Graphs, batches
 from attractor.training.loop import History
 
 
-class GraphClassifier(ClassifierMixin, BaseEstimator):
+class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
     """Tells the class of whole graphs by Energy Transformers on their edges, with a reader that sees all nodes.
 
     Graphs are whatever :func:`attractor.data.graphs.set_reading.as_graph_set` reads: TU archives and folders, PyG
@@ -44,6 +43,8 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     ``encoder_`` (labels and attributes that the networks know), ``split_`` (numbers of the graphs that train and
     validate), ``history_`` (a row an epoch and member; not saved).
     """
+
+    _fitted, _write, _read = "members_", save_classifier, classmethod(load_classifier)
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         graphs = as_graph_set(graphs, y)
         if graphs.y is None:
             raise InputError(f"{graphs.name} has no classes; give them as y")
-        self.split_ = resolve_split(graphs.y.codes, len(graphs), train, validation, self.seed)
+        self.split_ = resolve_split(len(graphs), graphs.y.codes, train, validation, self.seed)
         self.classes_ = graphs.y[self.split_.train].occurring()
         codes = graphs.y.among(self.classes_)
         stderr.print(
@@ -100,8 +101,7 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         )
         self.encoder_ = Encoder.of(graphs[self.split_.train], self.walks, self.eigenvectors)
         packed = self.encoder_.encode(graphs)
-        folder = None if checkpoint is None else Path(checkpoint).expanduser()
-        self.members_, self.history_ = self._train(packed, codes, folder, resume)
+        self.members_, self.history_ = self._train(packed, codes, checkpoint, resume)
         return self
 
     def _check_settings(self) -> None:
@@ -110,11 +110,11 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         model_config(Encoder((), (), 0, 0, self.walks, self.eigenvectors), 2, self.dim, self.blocks)
 
     def _train(
-        self, packed: PackedGraphs, y: Tensor, checkpoint: Path | None, resume: bool
+        self, packed: PackedGraphs, y: Tensor, checkpoint: str | PathLike[str] | None, resume: bool
     ) -> tuple[list[GraphET], History]:
         graphs = Graphs(packed, self.split_.train, self.split_.validation, default_device())
         config = model_config(self.encoder_, len(self.classes_), self.dim, self.blocks)
-        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        seeds = member_seeds(self.seed, self.members)
         schedules = [make_schedule(self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
         return train_members(partial(train_member, graphs, y, config), schedules, checkpoint, resume)
 
@@ -150,19 +150,3 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
     def _fitted_classes(self) -> tuple[Any, ...]:
         self._check_fitted()
         return self.classes_
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "members_"):
-            raise InputError("this GraphClassifier is not fitted; call fit with graphs, or load a saved one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
-        self._check_fitted()
-        return save_classifier(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> GraphClassifier:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_classifier(cls, located(folder))

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from attractor.console import stderr
-from attractor.data.graphs.folds import Fold, published_folds
 from attractor.data.graphs.folds import folds as stratified_folds
+from attractor.data.graphs.folds import published_folds
 from attractor.data.graphs.graph_set import GraphSet
 from attractor.data.graphs.set_reading import as_graph_set
+from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 from attractor.files import write_json
 from attractor.tasks.graphs.classifier import GraphClassifier
-from attractor.tasks.nodes.evaluate import spread
+from attractor.tasks.spread import spread
 
 HELD_OUT, PUBLISHED = "held-out", "published"
 INCLUDED = "training graphs included"
-PROTOCOLS: dict[str, tuple[Callable[..., list[Fold]], str]] = {
+PROTOCOLS: dict[str, tuple[Callable[..., list[Split]], str]] = {
     HELD_OUT: (
         stratified_folds,
         "stratified {}-fold cross-validation, epoch chosen on held-out training graphs, test graphs scored once",
@@ -71,7 +72,7 @@ def evaluate_graphs(
     }
 
 
-def _parts(graphs: GraphSet, protocol: str, folds: int, first: int | None, seed: int) -> list[Fold]:
+def _parts(graphs: GraphSet, protocol: str, folds: int, first: int | None, seed: int) -> list[Split]:
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol is {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
     if graphs.y is None:
@@ -82,7 +83,7 @@ def _parts(graphs: GraphSet, protocol: str, folds: int, first: int | None, seed:
 
 
 def _accuracies(
-    classifier: GraphClassifier, graphs: GraphSet, parts: list[Fold], protocol: str
+    classifier: GraphClassifier, graphs: GraphSet, parts: list[Split], protocol: str
 ) -> tuple[list[float], list[list[int]]]:
     """Of every fold the accuracy on its test graphs, and the epochs chosen."""
     values, epochs = [], []

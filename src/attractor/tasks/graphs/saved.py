@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from attractor.data.graphs.folds import Fold
 from attractor.data.graphs.packed import Encoder
 from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
-from attractor.models.device import default_device
-from attractor.models.store import build, load_weights
+from attractor.models.store import load_weights
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.graphs.scores import GraphScorer
-from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.members import load_members, module_tensors, part_of
+from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts, settings_of
+from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
     from attractor.tasks.graphs.classifier import GraphClassifier
     from attractor.tasks.graphs.detector import GraphAnomalyDetector
 
 CLASSIFIER, DETECTOR = "GraphClassifier", "GraphAnomalyDetector"
-SPLIT = ("train", "validation", "test")
 
 
 def save_classifier(classifier: GraphClassifier, folder: Path) -> Path:
     """Write every network and the split, the settings, and what the networks read."""
     config = {
-        "classifier": classifier.get_params(deep=False),
+        "classifier": settings_of(classifier),
         "model": classifier.members_[0].config.to_dict(),
         "encoder": asdict(classifier.encoder_),
         "classes": list(classifier.classes_),
@@ -45,7 +43,7 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
     with refusing_foreign(folder):
         classifier = kind(**config["classifier"])
         classifier._check_settings()
-        classifier.encoder_, classifier.members_ = load_networks(config, tensors, classifier.members, folder)
+        classifier.encoder_, classifier.members_ = _load_networks(config, tensors, classifier.members, folder)
         classifier.classes_ = tuple(config["classes"])
         classifier.split_ = load_split(tensors)
         if len(classifier.classes_) != classifier.members_[0].config.classes:
@@ -56,7 +54,7 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
 def save_detector(detector: GraphAnomalyDetector, folder: Path) -> Path:
     """Write every network with its scorer, the split, the settings, what the networks read, and what decides."""
     config = {
-        "detector": detector.get_params(deep=False),
+        "detector": settings_of(detector),
         "model": detector.members_[0].config.to_dict(),
         "encoder": asdict(detector.encoder_),
     }
@@ -71,7 +69,7 @@ def load_detector(kind: type[GraphAnomalyDetector], folder: Path) -> GraphAnomal
     with refusing_foreign(folder):
         detector = kind(**config["detector"])
         detector._check_settings()
-        detector.encoder_, detector.members_ = load_networks(config, tensors, detector.members, folder)
+        detector.encoder_, detector.members_ = _load_networks(config, tensors, detector.members, folder)
         detector.scorers_ = [GraphScorer(member.config.dim) for member in detector.members_]
         for number, scorer in enumerate(detector.scorers_):
             load_weights(scorer, part_of(tensors, f"scorers.{number}."), str(folder / WEIGHTS))
@@ -81,37 +79,11 @@ def load_detector(kind: type[GraphAnomalyDetector], folder: Path) -> GraphAnomal
     return detector
 
 
-def module_tensors(kind: str, modules: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """The weights of modules of one kind, by name."""
-    return {f"{kind}.{number}.{name}": t for number, m in enumerate(modules) for name, t in m.state_dict().items()}
-
-
-def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin so, by the rest of their names."""
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-def split_tensors(split: Fold) -> dict[str, Tensor]:
-    """The numbers of the graphs of every part, by name."""
-    return {f"split.{name}": getattr(split, name) for name in SPLIT}
-
-
-def load_split(tensors: dict[str, Tensor]) -> Fold:
-    """What :func:`split_tensors` named."""
-    return Fold(*(tensors[f"split.{name}"] for name in SPLIT))
-
-
-def load_networks(
+def _load_networks(
     config: dict[str, Any], tensors: dict[str, Tensor], members: int, folder: Path
 ) -> tuple[Encoder, list[GraphET]]:
-    """The encoder, and the networks where they can run fastest, in evaluation mode; they must fit each other."""
+    """The encoder and the networks, which must fit each other."""
     encoder, sizes = Encoder.from_dict(config["encoder"]), GraphETConfig.from_dict(config["model"])
     if (encoder.features, encoder.positions, encoder.links) != (sizes.features, sizes.positions, sizes.links):
         raise InputError(f"{folder / 'config.json'}: encoder and model do not fit each other; fit it again")
-    weights, networks = str(folder / WEIGHTS), []
-    for number in range(members):
-        prefix = f"members.{number}."
-        network = build(sizes, tensors, weights, prefix)
-        load_weights(network, part_of(tensors, prefix), weights)
-        networks.append(network.to(default_device()).eval().requires_grad_(False))
-    return encoder, networks
+    return encoder, load_members(sizes, tensors, members, folder)

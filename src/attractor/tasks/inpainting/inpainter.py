@@ -20,22 +20,20 @@ from attractor.data.sources import as_source
 from attractor.dynamics import Rule
 from attractor.dynamics.rules import find_rule
 from attractor.errors import InputError
-from attractor.files import read_json, write_json
 from attractor.models import ImageET, ImageETConfig, preset
 from attractor.models.device import default_device
-from attractor.models.hub import located
 from attractor.models.patches import unpatchify
-from attractor.models.store import fingerprint, pretrained, save_model
+from attractor.models.store import fingerprint, pretrained
 from attractor.scoring.inpainting import psnr
+from attractor.tasks.inpainting.saved import load_inpainter, save_inpainter
 from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
 from attractor.tasks.inpainting.walk import Walk
+from attractor.tasks.saving import Saved
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import seed_everything, train
 
-FORMAT = 1
 
-
-class Inpainter(TransformerMixin, BaseEstimator):
+class Inpainter(Saved, TransformerMixin, BaseEstimator):
     """Fills in what is hidden of an image, by an Energy Transformer.
 
     ``model``: a shipped name (``"et-tiny"``), a folder that ``attractor inpaint fit`` or this class wrote, or an
@@ -50,6 +48,7 @@ class Inpainter(TransformerMixin, BaseEstimator):
     ``model_``, ``recipe_``, ``split_``, ``history_`` (a row an epoch), ``unreadable_``.
     """
 
+    _write, _read = save_inpainter, classmethod(load_inpainter)
     _unfitted: tuple[Any, bool] | None = None  # the settings that model_ was made of, where it is not a fitted one
 
     def __init__(
@@ -117,7 +116,8 @@ class Inpainter(TransformerMixin, BaseEstimator):
         objective.settings = {**objective.settings, "images": fingerprint([images])}
         self.recipe_ = recipe
         self.split_ = {"train_images": len(images), "val_images": 0 if val_images is None else len(val_images)}
-        self.history_ = train(objective, recipe.schedule(), checkpoint, resume)
+        folder = None if checkpoint is None else Path(checkpoint).expanduser()
+        self.history_ = train(objective, recipe.schedule(), folder, resume)
         return self
 
     def _check_settings(self) -> None:
@@ -216,34 +216,9 @@ class Inpainter(TransformerMixin, BaseEstimator):
             raise InputError("the descent went beyond all numbers; take a smaller step size, or the guaranteed rule")
         return model.denormalize(painted).cpu()
 
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json`` and ``model.safetensors``: a model's folder, with these settings beside its sizes."""
-        if not isinstance(self.rule, str):
-            raise InputError("a rule with settings of its own cannot be saved; save with a rule by name")
-        folder = Path(folder).expanduser()
-        save_model(self.ready(), folder)
-        settings = self.get_params(deep=False)
-        for name in ("model", "pretrained"):  # where the model came from: the folder holds it now
-            settings.pop(name)
-        config = folder / "config.json"
-        write_json(config, {**read_json(config), "task": "Inpainter", "format": FORMAT, "inpainter": settings})
-        return folder
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> Inpainter:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        folder = located(folder)
-        config = read_json(folder / "config.json")
-        if not isinstance(config, dict) or (config.get("task"), config.get("format")) != ("Inpainter", FORMAT):
-            raise InputError(f"{folder / 'config.json'} is not an Inpainter of format {FORMAT}; fit it again")
-        try:
-            inpainter = cls(folder, **config["inpainter"])
-            inpainter.ready()
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{folder} has settings that are missing or foreign ({error}); fit it again") from None
-        return inpainter
+    def _check_fitted(self) -> None:
+        """Refuse random weights; a pretrained model paints as it is."""
+        self.ready()
 
 
 class _Run(Inpainting):
@@ -255,7 +230,7 @@ class _Run(Inpainting):
 
 def _stacked(sketches: list[Sketch], model: ImageET) -> tuple[Tensor, Tensor]:
     """Normalised views ``(B, C, h, w)`` and hidden patches ``(B, N)``, where the model is."""
-    device = model.mean.device
-    views = torch.stack([sketch.view for sketch in sketches]).to(device)
-    blank = torch.stack([sketch.blank for sketch in sketches]).to(device)
+    where = model.mean.device
+    views = torch.stack([sketch.view for sketch in sketches]).to(where)
+    blank = torch.stack([sketch.blank for sketch in sketches]).to(where)
     return model.normalize(views), patches_of(blank, model.config.patch)

@@ -53,7 +53,8 @@ class Sketch:
 
     def painting(self, painted: Tensor) -> Painting:
         """The finished image, from the view as it was painted."""
-        seen = torch.where(self.blank, painted, self.view)  # of a patch that was hidden whole a part may be known
+        # a patch counts as hidden if any of its pixels is: those that are known stay
+        seen = torch.where(self.blank, painted, self.view)
         return Painting(self.index, self.name, self.image, self.mask, self.frame.restore(self.image, self.mask, seen))
 
     @property

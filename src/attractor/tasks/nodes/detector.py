@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +23,15 @@ from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
 from attractor.models.device import default_device
-from attractor.models.hub import located
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
-from attractor.tasks.members import train_members
-from attractor.tasks.nodes.fitting import is_large, make_schedule, train_member
+from attractor.tasks.members import check_settings, member_seeds, train_members
+from attractor.tasks.nodes.fitting import EPOCHS, is_large, make_schedule, train_member
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
-from attractor.tasks.nodes.split import numbers_of, resolve_split
+from attractor.tasks.nodes.split import resolve_split
+from attractor.tasks.saving import Saved
+from attractor.tasks.splitting import numbers_of
 from attractor.training.loop import History
 from attractor.training.nodes import Nodes
 
@@ -41,7 +40,7 @@ CALIBRATION = 100_000  # scores of normal nodes that are kept at most
 MERGED = {"merged": True, "separate": False}
 
 
-class NodeAnomalyDetector(BaseEstimator):
+class NodeAnomalyDetector(Saved, BaseEstimator):
     """Finds the odd nodes of a graph: Energy Transformers on its edges, trained on labels or on hidden features.
 
     With labels the score is the probability of an anomaly. Without any it is the mean of two standardised figures: the
@@ -62,6 +61,8 @@ class NodeAnomalyDetector(BaseEstimator):
     not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``relations_``
     (names), ``scales_`` (of the two figures; empty with labels).
     """
+
+    _fitted, _write, _read = "threshold_", save_detector, classmethod(load_detector)
 
     def __init__(
         self,
@@ -118,8 +119,7 @@ class NodeAnomalyDetector(BaseEstimator):
         self._tell_split(labels)
         self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
         x, edges = self._tensors(graph)
-        folder = None if checkpoint is None else Path(checkpoint).expanduser()
-        self.members_, self.history_ = self._train(labels, x, edges, folder, resume)
+        self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
         self._calibrate(labels, x, edges)
         return self
 
@@ -130,14 +130,7 @@ class NodeAnomalyDetector(BaseEstimator):
         ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
         if self.relations not in list(MERGED):
             raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
-        for name in ("members", "batch_size", *(["epochs"] if self.epochs is not None else [])):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} is {value!r}; give a whole number of 1 or more")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is {self.seed!r}; give a whole number from 0 to {2**32 - 1}")
-        if not isinstance(self.lr, (int, float)) or not 0 < self.lr < math.inf:
-            raise InputError(f"lr is {self.lr!r}; give a number above 0")
+        check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
         if self.sampling not in (None, True, False):
             raise InputError(f"sampling is {self.sampling!r}; give True, False, or None to go by the graph's size")
         if not isinstance(self.fanouts, Sequence) or not all(isinstance(n, int) and n > 0 for n in self.fanouts):
@@ -162,14 +155,19 @@ class NodeAnomalyDetector(BaseEstimator):
         stderr.print(f"{', '.join(words)}; {'no labels, ' if labels is None else ''}seed {self.seed}")
 
     def _train(
-        self, labels: Tensor | None, x: Tensor, edges: tuple[Edges, ...], checkpoint: Path | None, resume: bool
+        self,
+        labels: Tensor | None,
+        x: Tensor,
+        edges: tuple[Edges, ...],
+        checkpoint: str | PathLike[str] | None,
+        resume: bool,
     ) -> tuple[list[NodeET], History]:
         sampled = is_large(edges) if self.sampling is None else self.sampling
         sampler = NeighbourSampler([relation.to("cpu") for relation in edges], self.fanouts) if sampled else None
         nodes = Nodes(x, edges, self.split_.train, self.split_.validation, sampler)
         y = None if labels is None else labels.to(x.device)
         config = self._config(x.shape[1], len(edges))
-        seeds = range(1000 * self.seed, 1000 * self.seed + self.members)
+        seeds = member_seeds(self.seed, self.members)
         schedules = [make_schedule(nodes, self.epochs, self.lr, self.batch_size, seed) for seed in seeds]
         return train_members(partial(train_member, nodes, y, config), schedules, checkpoint, resume)
 
@@ -209,9 +207,8 @@ class NodeAnomalyDetector(BaseEstimator):
     def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
         edges = graph.edges(merged=MERGED[self.relations])
         degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
-        device = default_device()
         x = torch.cat([graph.x.cpu(), degrees], dim=1)
-        return x.to(device), tuple(relation.to(device) for relation in edges)
+        return x.to(default_device()), tuple(relation.to(default_device()) for relation in edges)
 
     def figures(self, graph: Any) -> dict[str, NDArray[np.float64]]:
         """What the score without labels is made of: ``energy (N,)``, and ``error (N,)``, a logarithm."""
@@ -240,6 +237,11 @@ class NodeAnomalyDetector(BaseEstimator):
         """Decisions ``(N,)``: 1 anomalous, 0 normal."""
         return (self.decision_function(graph) > self.threshold_).astype(np.int64)
 
+    def p_values(self, graph: Any) -> NDArray[np.float64]:
+        """Conformal p-values ``(N,)``: how often a normal node scores as high, at most; lower is more anomalous."""
+        scores = self.decision_function(graph)
+        return self.calibrator_.p_value(scores)
+
     def predict_proba(self, graph: Any) -> NDArray[np.float64]:
         """Probabilities of normal and anomalous, ``(N, 2)``. Raises :class:`InputError` when fitted without labels."""
         self._check_fitted()
@@ -255,24 +257,8 @@ class NodeAnomalyDetector(BaseEstimator):
         """
         graph = as_node_graph(graph)
         labels = self._labels(graph, y)
-        chosen = numbers_of("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes)
+        chosen = numbers_of("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes, "node")
         chosen = chosen[:0] if labels is None else chosen[labels[chosen] >= 0]
         if labels is None or len(labels[chosen].unique()) < 2:
             raise InputError(f"{len(chosen)} labelled nodes are not of both classes; give y with some of each")
         return float(roc_auc_score(labels[chosen].numpy(), self.decision_function(graph)[chosen]))
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "threshold_"):
-            raise InputError("this NodeAnomalyDetector is not fitted; call fit with a graph, or load a saved one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (every network, and the split) and ``calibration.json``."""
-        self._check_fitted()
-        return save_detector(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> NodeAnomalyDetector:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_detector(cls, located(folder))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from attractor.data.graphs.node_reading import as_node_graph
 from attractor.data.graphs.splits import stratified_split
 from attractor.errors import InputError
 from attractor.scoring.thresholds import node_metrics
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
+from attractor.tasks.spread import spread
 
 
 def evaluate_nodes(graph: Any, train_fraction: float, seeds: Iterable[int], **settings: Any) -> dict[str, Any]:
@@ -34,9 +33,3 @@ def evaluate_nodes(graph: Any, train_fraction: float, seeds: Iterable[int], **se
         sizes = {name: len(nodes) for name, nodes in vars(split).items()}
     figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
     return {**figures, "train_fraction": train_fraction, "seeds": seeds, "nodes": sizes}
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """``mean``, ``std`` of the sample (0 of one value) and the ``values``."""
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "std": std, "values": values}

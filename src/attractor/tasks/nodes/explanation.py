@@ -79,11 +79,6 @@ class NodeExplanation:
     memory: tuple[float, ...]
 
 
-def explain(detector: NodeAnomalyDetector, graph: Any, node: int, top: int = 10) -> NodeExplanation:
-    """:func:`explain_nodes` of one node."""
-    return explain_nodes(detector, graph, [node], top)[0]
-
-
 def explain_nodes(
     detector: NodeAnomalyDetector, graph: Any, nodes: Sequence[int], top: int = 10
 ) -> list[NodeExplanation]:

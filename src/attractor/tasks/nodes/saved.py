@@ -6,29 +6,24 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attractor.data.graphs.splits import Split
 from attractor.errors import InputError
 from attractor.models import NodeETConfig
-from attractor.models.device import default_device
-from attractor.models.store import build, load_weights
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.members import load_members, module_tensors
+from attractor.tasks.saving import load_parts, refusing_foreign, save_parts, settings_of
+from attractor.tasks.splitting import load_split, split_tensors
 
 if TYPE_CHECKING:
     from attractor.tasks.nodes.detector import NodeAnomalyDetector
 
 TASK = "NodeAnomalyDetector"
-SPLIT = ("train", "validation", "test")
 FITTED = ("supervised_", "features_", "relations_")
 
 
 def save_detector(detector: NodeAnomalyDetector, folder: Path) -> Path:
     """Write every network and the split, the settings, and what it decides by."""
-    tensors = {f"split.{name}": getattr(detector.split_, name) for name in SPLIT}
-    for number, member in enumerate(detector.members_):
-        tensors |= {f"members.{number}.{name}": t for name, t in member.state_dict().items()}
     config = {
-        "detector": detector.get_params(deep=False),
+        "detector": settings_of(detector),
         "model": detector.members_[0].config.to_dict(),
         "fitted": {name: getattr(detector, name) for name in FITTED},
     }
@@ -37,31 +32,23 @@ def save_detector(detector: NodeAnomalyDetector, folder: Path) -> Path:
         "scales": detector.scales_,
         "calibrator": detector.calibrator_.to_json(),
     }
+    tensors = module_tensors("members", detector.members_) | split_tensors(detector.split_)
     return save_parts(folder, TASK, config, calibration, tensors)
 
 
 def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyDetector:
     """Read what :func:`save_detector` wrote; anything missing, broken or foreign raises :class:`InputError`."""
     config, calibration, tensors = load_parts(folder, TASK)
-    weights = str(folder / WEIGHTS)
     with refusing_foreign(folder):
         detector = kind(**config["detector"])
         detector._check_settings()
-        sizes = NodeETConfig.from_dict(config["model"])
-        detector.split_ = Split(*(tensors[f"split.{name}"] for name in SPLIT))
+        detector.split_ = load_split(tensors)
         detector.threshold_ = float(calibration["threshold"])
         detector.scales_ = {name: (float(mean), float(std)) for name, (mean, std) in calibration["scales"].items()}
         detector.calibrator_ = ConformalCalibrator.from_json(calibration["calibrator"])
         if not math.isfinite(detector.threshold_) or (not config["fitted"]["supervised_"]) != bool(detector.scales_):
             raise InputError(f"{folder / 'calibration.json'} decides by no number; fit it again")
-        members = []
-        for number in range(detector.members):
-            prefix = f"members.{number}."
-            member = build(sizes, tensors, weights, prefix)
-            mine = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-            load_weights(member, mine, weights)
-            members.append(member.to(default_device()).eval().requires_grad_(False))
-        detector.members_ = members
+        detector.members_ = load_members(NodeETConfig.from_dict(config["model"]), tensors, detector.members, folder)
         for name in FITTED:
             setattr(detector, name, config["fitted"][name])
     return detector

@@ -1,4 +1,6 @@
-"""What the networks say of every node of a graph: a probability, or how little it is at home and foreseen."""
+"""What the networks say of every node: the probability of an anomaly, or, without labels, how badly it fits its
+neighbours and how badly its features are predicted.
+"""
 
 from __future__ import annotations
 

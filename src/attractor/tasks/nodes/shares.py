@@ -1,4 +1,4 @@
-"""What whom a node sees, and what it remembers, add to its energy."""
+"""How the energy of a node splits into shares of its neighbours and of its memories."""
 
 from __future__ import annotations
 
