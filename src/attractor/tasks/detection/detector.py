@@ -27,13 +27,13 @@ from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.damage_net import DamageNet
 from attractor.models.device import default_device
-from attractor.models.hub import located
 from attractor.models.store import model_folder, pretrained
 from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.detection.saved import load_detector, save_detector
 from attractor.tasks.detection.scorer import ImageScorer, shown
+from attractor.tasks.saving import Saved
 from attractor.training.damaged import DamageSpotting, damage_schedule
 from attractor.training.loop import Objective, train
 from attractor.training.oneclass import OneClass, published_schedule
@@ -66,7 +66,7 @@ class ImageScores:
     heat_limits: tuple[float, float]
 
 
-class AnomalyDetector(BaseEstimator):
+class AnomalyDetector(Saved, BaseEstimator):
     """Finds the odd images: a SELYNE encoder, scores fitted on its features, decisions at a false-alarm rate.
 
     ``model``: a shipped name (``"selyne-tiny"``), a folder that ``attractor pretrain`` wrote, or a
@@ -88,6 +88,7 @@ class AnomalyDetector(BaseEstimator):
     ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 
+    _fitted, _write, _read = "scorer_", save_detector, classmethod(load_detector)
     split_: dict[str, int]
 
     def __init__(
@@ -338,22 +339,6 @@ class AnomalyDetector(BaseEstimator):
             more = f" (and {len(result.unreadable) - 1} more)" if len(result.unreadable) > 1 else ""
             raise InputError(f"{result.unreadable[0]}{more}; take it out, or use score_images, which lists such files")
         return result
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "scorer_"):
-            raise InputError("this AnomalyDetector is not fitted; call fit with normal images, or load a saved one")
-
-    # --- saving ------------------------------------------------------------------------------------------------
-
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Write ``config.json``, ``model.safetensors`` (every weight it scores with) and ``calibration.json``."""
-        self._check_fitted()
-        return save_detector(self, Path(folder).expanduser())
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> AnomalyDetector:
-        """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return load_detector(cls, located(folder))
 
 
 def _colour_scale(heat: np.ndarray) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from attractor.scoring.background import Background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks.detection.scorer import ImageScorer
-from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts
+from attractor.tasks.saving import WEIGHTS, load_parts, refusing_foreign, save_parts, settings_of
 
 if TYPE_CHECKING:
     from attractor.tasks.detection.detector import AnomalyDetector
@@ -24,15 +24,12 @@ TASK = "AnomalyDetector"
 
 def save_detector(detector: AnomalyDetector, folder: Path) -> Path:
     """Write every weight it scores with, its settings, and what it decides by."""
-    settings = detector.get_params(deep=False)
-    for name in ("model", "pretrained"):  # where the encoder came from: the detector holds it now
-        settings.pop(name)
     calibration = {
         "methods": {name: c.to_json() for name, c in detector.calibrators_.items()},
         "heat_limits": detector.heat_limits_,
         "split": detector.split_,
     }
-    config = {"detector": settings, "model": detector.scorer_.model.config.to_dict()}
+    config = {"detector": settings_of(detector), "model": detector.scorer_.model.config.to_dict()}
     return save_parts(folder, TASK, config, calibration, detector.scorer_.state_dict())
 
 
