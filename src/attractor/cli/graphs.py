@@ -85,7 +85,7 @@ def score(
     if not as_json:
         print(csv_text(header, [[_short(row[name]) for name in header] for row in rows]), end="")
     elif classifies:
-        print_json({"classes": model.classes_, "graphs": rows})
+        print_json({"classes": model.classes_.tolist(), "graphs": rows})
     else:
         flagged = sum(row["anomalous"] for row in rows)
         print_json({"threshold": model.threshold_, "anomalous": flagged, "graphs": rows})
@@ -104,7 +104,7 @@ def _load(folder: Path) -> Any:
 
 
 def _class_rows(classifier: Any, graphs: GraphSet) -> list[Row]:
-    names, p = classifier.classes_, classifier.predict_proba(graphs)
+    names, p = classifier.classes_.tolist(), classifier.predict_proba(graphs)
     rows = zip(p.argmax(axis=1).tolist(), p.tolist(), strict=True)
     return [
         {"graph": n, "class": names[best], "probability": of[best], "probabilities": dict(zip(names, of, strict=True))}
@@ -114,7 +114,7 @@ def _class_rows(classifier: Any, graphs: GraphSet) -> list[Row]:
 
 def _anomaly_rows(detector: Any, graphs: GraphSet) -> list[Row]:
     scores = detector.decision_function(graphs)
-    columns = (scores, detector.calibrator_.p_value(scores), scores > detector.threshold_)
+    columns = (scores, detector.calibrator_.p_value(scores), detector.calibrator_.is_anomalous(scores))
     rows = zip(range(len(scores)), *(column.tolist() for column in columns), strict=True)
     return [dict(zip(ANOMALIES, row, strict=True)) for row in rows]
 

@@ -73,7 +73,7 @@ def score(
 
     detector = NodeAnomalyDetector.load(model_dir)
     scores = detector.decision_function(find_graph(graph, data))
-    p_values, anomalous = detector.calibrator_.p_value(scores), scores > detector.threshold_
+    p_values, anomalous = detector.calibrator_.p_value(scores), detector.is_anomalous(scores)
     columns = (scores, p_values, anomalous)
     if csv:
         with replacing(csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -223,7 +223,7 @@ def geometric_mean(scores: list[Tensor]) -> Tensor:
 
 def check_method(name: str, available: list[str]) -> str:
     """The name itself, if it is a method; else :class:`InputError` listing them."""
-    if name in NEEDS and name not in available:
+    if name not in available and name in [*NEEDS]:
         raise InputError(f"the score {name!r} needs {NEEDS[name]}; choose one of {', '.join(available)}")
     if name not in available:
         raise InputError(f"no score named {name!r}; choose one of {', '.join(available)}")

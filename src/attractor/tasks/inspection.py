@@ -65,7 +65,7 @@ def _nodes(detector: NodeAnomalyDetector) -> dict[str, Any]:
 def _graphs(classifier: GraphClassifier) -> dict[str, Any]:
     return {
         "classifier": settings_of(classifier),
-        "classes": list(classifier.classes_),
+        "classes": classifier.classes_.tolist(),
         "split": _sizes(classifier.split_),
         **facts(classifier.members_[0]),
     }

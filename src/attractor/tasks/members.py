@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from attractor.errors import InputError
 from attractor.models.config import Config
 from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.tasks.saving import WEIGHTS
+from attractor.tasks.settings import above_zero, seed, whole
 from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.loop import History, Schedule
 
@@ -25,19 +25,14 @@ LEAST = {"epochs": 1, "batch_size": 1, "members": 1, "walks": 0, "eigenvectors":
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Refuse with :class:`InputError` what cannot work before any work is done; sizes are the model's to refuse."""
     for name, least in LEAST.items():
-        value = settings.get(name, least)
-        if type(value) is not int or value < least:
-            raise InputError(f"{name} is {value!r}; give a whole number of {least} or more")
-    seed, lr = settings["seed"], settings["lr"]
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0 to {2**32 - 1}")
-    if not isinstance(lr, (int, float)) or not 0 < lr < float("inf"):
-        raise InputError(f"lr is {lr!r}; give a number above 0")
+        whole(name, settings.get(name, least), least)
+    seed(settings["seed"])
+    above_zero("lr", settings["lr"])
 
 
-def member_seeds(seed: int, members: int) -> range:
+def member_seeds(first: int, members: int) -> range:
     """The seed of every member; up to 1,000 members of two seeds share none."""
-    return range(1000 * seed, 1000 * seed + members)
+    return range(1000 * int(first), 1000 * int(first) + int(members))
 
 
 def train_members(

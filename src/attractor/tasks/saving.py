@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from attractor.errors import InputError
@@ -25,26 +25,60 @@ WEIGHTS = "model.safetensors"
 PARTS = (WEIGHTS, "calibration.json", "config.json")
 
 
-class Saved:
-    """What is fitted, saved as a folder and loaded from one."""
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
-    _fitted: ClassVar[str]  # an attribute that only a fitted one has
+
+class Saved:
+    """What is fitted, saved as a folder and loaded from one.
+
+    ``fitted_with_``: the settings of the fit, once there was one.
+    """
+
+    fitted_with_: dict[str, Any]
     _write: ClassVar[Callable[..., Path]]  # a method: writes the folder, and returns it
     _read: ClassVar[Callable[..., Any]]  # a class method: reads the folder
+    _free: ClassVar[tuple[str, ...]] = ()  # settings that a fit does not depend on
 
     def save(self, folder: str | PathLike[str]) -> Path:
-        """Write settings, weights and, of one that decides, its calibration into the folder, which is returned."""
+        """Write settings, weights and, of one that decides, its calibration into the folder, which is returned.
+
+        Raises :class:`InputError` before a fit, and where a setting it depends on was changed since.
+        """
         self._check_fitted()
+        now = settings_of(self)
+        before = getattr(self, "fitted_with_", now)
+        if changed := [name for name in now if name not in self._free and now[name] != before[name]]:
+            raise InputError(f"{', '.join(changed)}: changed since the fit; fit again, or set it back, and then save")
         return self._write(Path(folder).expanduser())
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Self:
         """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        return cls._read(located(folder))
+        fitted = cls._read(located(folder))
+        fitted.fitted_with_ = settings_of(fitted)
+        return fitted
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, self._fitted):
+        if not hasattr(self, "fitted_with_"):
             raise InputError(f"this {type(self).__name__} is not fitted; call fit, or load a saved one")
+
+
+def whole_or_not_at_all(fit: Fit) -> Fit:
+    """A ``fit`` that leaves the object as it was where it fails or is interrupted."""
+
+    @wraps(fit)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            fitted = fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        self.fitted_with_ = settings_of(self)
+        return fitted
+
+    return cast(Fit, wrapped)
 
 
 def save_parts(
@@ -69,7 +103,7 @@ def load_parts(folder: Path, task: str) -> tuple[dict[str, Any], dict[str, Any],
     return config, calibration, tensors
 
 
-def settings_of(fitted: BaseEstimator) -> dict[str, Any]:
+def settings_of(fitted: Any) -> dict[str, Any]:
     """Its settings, but where its model came from: it holds that now, and so does its folder."""
     return {name: v for name, v in fitted.get_params(deep=False).items() if name not in ("model", "pretrained")}
 

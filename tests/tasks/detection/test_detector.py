@@ -125,7 +125,14 @@ def test_unreadable_files_are_listed_and_never_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tuning": "magic"}, "no tuning named 'magic'"),
+        ({"tuning": "magic"}, "tuning is 'magic'; choose one of none, one-class, damage"),
+        ({"tiles": "no"}, "tiles is 'no'; give True or False"),
+        ({"seed": 0.5}, "seed is 0.5; give a whole number from 0 to 4294967295"),
+        ({"resolution": 100.5}, "resolution is 100.5; give a whole number of 1 or more"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"calibration": "x"}, "calibration is 'x'; give a share above 0 and up to 0.9"),
+        ({"method": ["knn"]}, "no score named"),
+        ({"false_alarm_rate": None}, "false_alarm_rate is None"),
         ({"method": "damage"}, "needs tuning='damage'"),
         ({"method": "colour"}, "no score named 'colour'"),
         ({"false_alarm_rate": 2}, "false_alarm_rate is 2"),

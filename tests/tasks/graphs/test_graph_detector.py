@@ -69,8 +69,8 @@ def test_decisions_and_p_values_are_those_of_the_graphs_that_calibrate(fitted: G
     held_out = fitted.calibrator_.scores
     np.testing.assert_allclose(held_out, np.sort(scores[fitted.split_.validation]), rtol=1e-4)
     assert len(held_out) == 14 and fitted.threshold_ == held_out.max()  # too few for one in a hundred
-    np.testing.assert_allclose(p, [(1 + (held_out >= s).sum()) / 15 for s in scores])
-    np.testing.assert_array_equal(fitted.predict(GRAPHS), scores > fitted.threshold_)
+    np.testing.assert_array_equal(p, fitted.calibrator_.p_value(scores))
+    np.testing.assert_array_equal(fitted.predict(GRAPHS), p == 1 / 15)
 
 
 def test_scores_do_not_depend_on_numbering_nor_on_company(fitted: GraphAnomalyDetector) -> None:

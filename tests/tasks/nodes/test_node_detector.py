@@ -252,7 +252,7 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.set_params(lr=float("inf")).fit(GRAPH), "lr is inf"),
         (lambda d: d.set_params(sampling="yes").fit(GRAPH), "sampling is 'yes'"),
         (lambda d: d.set_params(fanouts=5).fit(GRAPH), "fanouts is 5"),
-        (lambda d: d.set_params(fanouts=(2.5,)).fit(GRAPH), r"fanouts is \(2.5,\)"),
+        (lambda d: d.set_params(fanouts=(2.5,)).fit(GRAPH), r"fanouts is 2.5"),
         (lambda d: d.set_params(false_alarm_rate="a").fit(GRAPH), "false_alarm_rate is 'a'"),
         (lambda d: d.set_params(steps=0).fit(GRAPH), "steps"),
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),

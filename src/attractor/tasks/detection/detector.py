@@ -31,9 +31,10 @@ from attractor.models.store import model_folder, pretrained
 from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
+from attractor.tasks import settings
 from attractor.tasks.detection.saved import load_detector, save_detector
 from attractor.tasks.detection.scorer import ImageScorer, shown
-from attractor.tasks.saving import Saved
+from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.damaged import DamageSpotting, damage_schedule
 from attractor.training.loop import Objective, train
 from attractor.training.oneclass import OneClass, published_schedule
@@ -88,7 +89,8 @@ class AnomalyDetector(Saved, BaseEstimator):
     ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 
-    _fitted, _write, _read = "scorer_", save_detector, classmethod(load_detector)
+    _write, _read = save_detector, classmethod(load_detector)
+    _free = ("method",)
     split_: dict[str, int]
 
     def __init__(
@@ -120,6 +122,7 @@ class AnomalyDetector(Saved, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(
         self,
         images: Any,
@@ -173,21 +176,21 @@ class AnomalyDetector(Saved, BaseEstimator):
         self.unreadable_ = []
         self._calibrate(self.scorer_, others)
         self.split_ = {**self.split_, "calibration": len(others)}
+        self.fitted_with_ = {**self.fitted_with_, "false_alarm_rate": self.false_alarm_rate}
         return self
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        ConformalCalibrator(self.false_alarm_rate)
-        if self.tuning not in ("none", *TUNINGS):
-            raise InputError(f"no tuning named {self.tuning!r}; choose one of none, {', '.join(TUNINGS)}")
-        if self.calibration is not None and not 0 < self.calibration <= 0.9:
-            raise InputError(f"calibration is {self.calibration}; give a share above 0 and up to 0.9")
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs is {self.epochs}; give 1 or more, or None")
-        if self.resolution < 1:
-            raise InputError(f"resolution is {self.resolution}; give 1 pixel or more")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is {self.seed}; give a whole number from 0 to {2**32 - 1}")
+        ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+        settings.one_of("tuning", self.tuning, ("none", *TUNINGS))
+        settings.seed(self.seed)
+        settings.whole("resolution", self.resolution, 1)
+        for name in ("tiles", "mirrored", "pretrained"):
+            settings.flag(name, getattr(self, name))
+        if self.calibration is not None:
+            settings.share("calibration", self.calibration, 0.9)
+        if self.epochs is not None:
+            settings.whole("epochs", self.epochs, 1)
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):

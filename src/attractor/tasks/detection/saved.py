@@ -24,6 +24,7 @@ TASK = "AnomalyDetector"
 
 def save_detector(detector: AnomalyDetector, folder: Path) -> Path:
     """Write every weight it scores with, its settings, and what it decides by."""
+    check_method(detector.method, detector.scorer_.names)
     calibration = {
         "methods": {name: c.to_json() for name, c in detector.calibrators_.items()},
         "heat_limits": detector.heat_limits_,

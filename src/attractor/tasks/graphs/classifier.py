@@ -19,10 +19,10 @@ from attractor.errors import InputError
 from attractor.models import GraphET
 from attractor.models.device import default_device
 from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
-from attractor.tasks.graphs.saved import load_classifier, save_classifier
+from attractor.tasks.graphs.saved import as_array, load_classifier, save_classifier
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import check_settings, member_seeds, train_members
-from attractor.tasks.saving import Saved
+from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.graphs import Graphs, batches
 from attractor.training.loop import History
 
@@ -44,7 +44,7 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
     validate), ``history_`` (a row an epoch and member; not saved).
     """
 
-    _fitted, _write, _read = "members_", save_classifier, classmethod(load_classifier)
+    _write, _read = save_classifier, classmethod(load_classifier)
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(
         self,
         graphs: Any,
@@ -93,8 +94,9 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
         if graphs.y is None:
             raise InputError(f"{graphs.name} has no classes; give them as y")
         self.split_ = resolve_split(len(graphs), graphs.y.codes, train, validation, self.seed)
-        self.classes_ = graphs.y[self.split_.train].occurring()
-        codes = graphs.y.among(self.classes_)
+        classes = graphs.y[self.split_.train].occurring()
+        self.classes_ = as_array(classes)
+        codes = graphs.y.among(classes)
         stderr.print(
             f"{len(self.split_.train)} graphs for training, {len(self.split_.validation)} for validation, "
             f"{len(self.classes_)} classes; seed {self.seed}"
@@ -136,7 +138,8 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
 
     def predict(self, graphs: Any) -> NDArray[Any]:
         """The most probable class of every graph, as ``classes_`` names it, ``(G,)``."""
-        return np.asarray(self._fitted_classes())[self.predict_proba(graphs).argmax(axis=1)]
+        best = self.predict_proba(graphs).argmax(axis=1)
+        return self.classes_[best]
 
     def score(self, graphs: Any, y: Any = None) -> float:
         """Accuracy on graphs whose class is known, by ``y (G,)`` or by the graphs' own."""
@@ -144,9 +147,6 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
         known = torch.zeros(0) if graphs.y is None else graphs.y.codes >= 0
         if graphs.y is None or not known.any():
             raise InputError(f"{graphs.name} has no classes to compare with; give them as y")
-        right = graphs.y.among(self._fitted_classes()).numpy() == self.predict_proba(graphs).argmax(axis=1)
+        found = self.predict_proba(graphs).argmax(axis=1)
+        right = found == graphs.y.among(self.classes_.tolist()).numpy()
         return float(right[known.numpy()].mean())
-
-    def _fitted_classes(self) -> tuple[Any, ...]:
-        self._check_fitted()
-        return self.classes_

@@ -19,12 +19,13 @@ from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models.device import default_device
 from attractor.scoring.conformal import ConformalCalibrator
+from attractor.tasks import settings
 from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
 from attractor.tasks.graphs.split import resolve_split
 from attractor.tasks.members import check_settings, member_seeds, train_members
-from attractor.tasks.saving import Saved
+from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.graphs import Graphs
 
 HELD_OUT = 1 / 3  # of the graphs that train, to calibrate decisions
@@ -51,7 +52,7 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
     saved).
     """
 
-    _fitted, _write, _read = "calibrator_", save_detector, classmethod(load_detector)
+    _write, _read = save_detector, classmethod(load_detector)
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(
         self,
         graphs: Any,
@@ -114,9 +116,8 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        ConformalCalibrator(self.false_alarm_rate)
-        settings = self.get_params(deep=False)
-        check_settings({**settings, "epochs": EPOCHS if self.epochs is None else self.epochs})
+        ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+        check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
         model_config(Encoder((), (), 0, 0, self.walks), 1, self.dim, self.blocks)
 
     def _train(self, packed: PackedGraphs, checkpoint: str | PathLike[str] | None, resume: bool) -> None:
@@ -147,7 +148,7 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
 
     def predict(self, graphs: Any) -> NDArray[np.int64]:
         """Decisions ``(G,)``: 1 anomalous, 0 normal, at the calibrated false-alarm rate."""
-        return (self.decision_function(graphs) > self.threshold_).astype(np.int64)
+        return self.calibrator_.is_anomalous(self.decision_function(graphs)).astype(np.int64)
 
     def p_values(self, graphs: Any) -> NDArray[np.float64]:
         """Conformal p-values ``(G,)``: how often a normal graph scores as high, at most; lower is more anomalous."""

@@ -104,9 +104,9 @@ def _explain(classifier: GraphClassifier, graph: GraphSet, number: int) -> Graph
     return GraphExplanation(
         graph=number,
         members=len(classifier.members_),
-        predicted=classifier.classes_[best],
+        predicted=classifier.classes_.tolist()[best],
         probability=float(p[best]),
-        probabilities=dict(zip(classifier.classes_, p.tolist(), strict=True)),
+        probabilities=dict(zip(classifier.classes_.tolist(), p.tolist(), strict=True)),
         actual=graph.y.named()[0] if graph.y is not None else None,
         energy=float(shares.pairs.sum() + shares.memory.sum()),
         before=tuple(shares.energies[:, 0].tolist()),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from attractor.data.graphs.graph_set import Value
 from attractor.data.graphs.packed import Encoder
 from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
@@ -31,7 +35,7 @@ def save_classifier(classifier: GraphClassifier, folder: Path) -> Path:
         "classifier": settings_of(classifier),
         "model": classifier.members_[0].config.to_dict(),
         "encoder": asdict(classifier.encoder_),
-        "classes": list(classifier.classes_),
+        "classes": classifier.classes_.tolist(),
     }
     tensors = module_tensors("members", classifier.members_) | split_tensors(classifier.split_)
     return save_parts(folder, CLASSIFIER, config, {}, tensors)
@@ -44,11 +48,17 @@ def load_classifier(kind: type[GraphClassifier], folder: Path) -> GraphClassifie
         classifier = kind(**config["classifier"])
         classifier._check_settings()
         classifier.encoder_, classifier.members_ = _load_networks(config, tensors, classifier.members, folder)
-        classifier.classes_ = tuple(config["classes"])
+        classifier.classes_ = as_array(config["classes"])
         classifier.split_ = load_split(tensors)
         if len(classifier.classes_) != classifier.members_[0].config.classes:
             raise InputError(f"{folder / 'config.json'} names {len(classifier.classes_)} classes; fit it again")
     return classifier
+
+
+def as_array(classes: Sequence[Value]) -> NDArray[Any]:
+    """The classes ``(C,)``; of several kinds, such as numbers and text, as objects, so that each stays what it is."""
+    same = len({type(value) for value in classes}) == 1
+    return np.array(classes, dtype=None if same else object)
 
 
 def save_detector(detector: GraphAnomalyDetector, folder: Path) -> Path:

@@ -25,10 +25,11 @@ from attractor.models.device import default_device
 from attractor.models.patches import unpatchify
 from attractor.models.store import fingerprint, pretrained
 from attractor.scoring.inpainting import psnr
+from attractor.tasks import settings
 from attractor.tasks.inpainting.saved import load_inpainter, save_inpainter
 from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
 from attractor.tasks.inpainting.walk import Walk
-from attractor.tasks.saving import Saved
+from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import seed_everything, train
 
@@ -49,6 +50,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
     """
 
     _write, _read = save_inpainter, classmethod(load_inpainter)
+    _free = ("epochs", "lr", "rule", "steps", "step_size", "size", "seed")
     _unfitted: tuple[Any, bool] | None = None  # the settings that model_ was made of, where it is not a fitted one
 
     def __init__(
@@ -76,6 +78,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(
         self, images: Any, y: Any = None, *, checkpoint: str | PathLike[str] | None = None, resume: bool = False
     ) -> Inpainter:
@@ -86,16 +89,16 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         continues. Raises :class:`InputError` where there is no image to read.
         """
         self._check_settings()
-        seed_everything(self.seed)
+        seed_everything(int(self.seed))
         model = self._start()
         source = as_source(images, model.config.channels)
         unreadable: list[UnreadableImage] = []
         _, pixels = load_images(source, model.config.image_size, unreadable)
         if not len(pixels):
             raise InputError(f"none of the {len(source)} images can be read; the first: {unreadable[0]}")
-        settings = {"epochs": self.epochs, "lr": self.lr, "seed": self.seed, "batch_size": 32, "warmup_epochs": 0.2}
+        numbers = {"epochs": int(self.epochs), "lr": float(self.lr), "seed": int(self.seed)}
         named = {"name": "inpainter", "data": "images", "model": model.config.to_dict()}
-        recipe = InpaintRecipe.parse({**named, **settings}, "Inpainter")
+        recipe = InpaintRecipe.parse({**named, **numbers, "batch_size": 32, "warmup_epochs": 0.2}, "Inpainter")
         self.model_, self._unfitted = model, None
         self.train(recipe, pixels, checkpoint=checkpoint, resume=resume)
         self.unreadable_ = unreadable
@@ -123,10 +126,14 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
         find_rule(self.rule)
-        if self.size not in ("model", "own"):
-            raise InputError(f"size must be 'model' or 'own', not {self.size!r}")
-        if self.steps is not None and self.steps < 0:
-            raise InputError(f"steps is {self.steps}; give 0 or more, or None for the model's own")
+        settings.one_of("size", self.size, ("model", "own"))
+        settings.whole("epochs", self.epochs, 1)
+        settings.seed(self.seed)
+        settings.above_zero("lr", self.lr)
+        if self.steps is not None:
+            settings.whole("steps", self.steps, 0)
+        if self.step_size is not None:
+            settings.above_zero("step_size", self.step_size)
 
     def _start(self) -> ImageET:
         """The model to begin with."""

@@ -25,12 +25,13 @@ from attractor.models import NodeET, NodeETConfig
 from attractor.models.device import default_device
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
+from attractor.tasks import settings
 from attractor.tasks.members import check_settings, member_seeds, train_members
 from attractor.tasks.nodes.fitting import EPOCHS, is_large, make_schedule, train_member
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
 from attractor.tasks.nodes.split import resolve_split
-from attractor.tasks.saving import Saved
+from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.tasks.splitting import numbers_of
 from attractor.training.loop import History
 from attractor.training.nodes import Nodes
@@ -62,7 +63,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
     (names), ``scales_`` (of the two figures; empty with labels).
     """
 
-    _fitted, _write, _read = "threshold_", save_detector, classmethod(load_detector)
+    _write, _read = save_detector, classmethod(load_detector)
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     # --- fitting -----------------------------------------------------------------------------------------------
 
+    @whole_or_not_at_all
     def fit(
         self,
         graph: Any,
@@ -125,16 +127,16 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        if not isinstance(self.false_alarm_rate, (int, float, type(None))):
-            raise InputError(f"false_alarm_rate is {self.false_alarm_rate!r}; give a share such as 0.01, or None")
-        ConformalCalibrator(RATE if self.false_alarm_rate is None else self.false_alarm_rate)
-        if self.relations not in list(MERGED):
-            raise InputError(f"relations is {self.relations!r}; choose one of {', '.join(MERGED)}")
+        if self.false_alarm_rate is not None:
+            ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+        settings.one_of("relations", self.relations, MERGED)
         check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
-        if self.sampling not in (None, True, False):
-            raise InputError(f"sampling is {self.sampling!r}; give True, False, or None to go by the graph's size")
-        if not isinstance(self.fanouts, Sequence) or not all(isinstance(n, int) and n > 0 for n in self.fanouts):
+        if self.sampling is not None:
+            settings.flag("sampling", self.sampling)
+        if isinstance(self.fanouts, str) or not isinstance(self.fanouts, Sequence):
             raise InputError(f"fanouts is {self.fanouts!r}; give whole numbers of 1 or more, one a hop")
+        for nodes in self.fanouts:
+            settings.whole("fanouts", nodes, 1)
         self._config(1, 1)
 
     def _config(self, features: int, relations: int) -> NodeETConfig:
@@ -235,7 +237,13 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     def predict(self, graph: Any) -> NDArray[np.int64]:
         """Decisions ``(N,)``: 1 anomalous, 0 normal."""
-        return (self.decision_function(graph) > self.threshold_).astype(np.int64)
+        return self.is_anomalous(self.decision_function(graph)).astype(np.int64)
+
+    def is_anomalous(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Decisions on scores ``(N,)``, by the false-alarm rate; with labels and no such rate, by the threshold."""
+        if self.supervised_ and self.false_alarm_rate is None:
+            return scores > self.threshold_
+        return self.calibrator_.is_anomalous(scores)
 
     def p_values(self, graph: Any) -> NDArray[np.float64]:
         """Conformal p-values ``(N,)``: how often a normal node scores as high, at most; lower is more anomalous."""

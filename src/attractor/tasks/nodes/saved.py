@@ -40,7 +40,7 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
     """Read what :func:`save_detector` wrote; anything missing, broken or foreign raises :class:`InputError`."""
     config, calibration, tensors = load_parts(folder, TASK)
     with refusing_foreign(folder):
-        detector = kind(**config["detector"])
+        detector = kind(**{**config["detector"], "fanouts": tuple(config["detector"]["fanouts"])})
         detector._check_settings()
         detector.split_ = load_split(tensors)
         detector.threshold_ = float(calibration["threshold"])
