@@ -26,7 +26,7 @@ COMPARED = {
 }
 SPREAD = (
     "± is the standard deviation over seeds or splits, of in-painting the standard error over images. Beside ours "
-    "stands the best of a few plain methods on the same data, also where it is ahead. Of the sets of images must be known:"
+    "stands the best of a few plain methods on the same data, also where it is ahead. Of the sets of images, know that:"
 )
 Row = tuple[str, str, str, str]
 

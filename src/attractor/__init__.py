@@ -87,3 +87,7 @@ def __getattr__(name: str) -> Any:  # loaded when first asked for: the command's
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'attractor' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

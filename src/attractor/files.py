@@ -168,6 +168,8 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise InputError(f"{path.parent}: no such folder; check the path") from None
         raise InputError(f"{path} is missing; is {path.parent} a folder that attractor wrote?") from None
     except (OSError, ValueError, RecursionError) as error:  # the last where it nests without end
         raise InputError(f"{path} cannot be read as JSON ({error}); write it again") from None

@@ -44,7 +44,7 @@ def test_of_a_detector_every_graph_is_a_row_with_its_decision(detector, rings, t
     flagged = [row["anomalous"] for row in answer["graphs"]]
     assert flagged == (scores > answer["threshold"]).tolist() and sum(flagged) == answer["anomalous"]
     written = list(csv.DictReader((tmp_path / "odd.csv").open()))
-    assert [row["anomalous"] for row in written] == [str(int(odd)) for odd in flagged]
+    assert [row["anomalous"] for row in written] == ["yes" if odd else "no" for odd in flagged]
     printed = list(csv.DictReader(run("graphs", "score", detector, rings).stdout.splitlines()))
     assert [row["anomalous"] for row in printed] == ["yes" if odd else "no" for odd in flagged]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from attractor.data.graphs.node_graph import NodeGraph
 
 GRAPH = typer.Argument(
-    help="An .npz, .mat or DGL file, a folder of nodes.csv and edges.csv, or yelp, amazon, tfinance, tsocial.",
+    help="An .npz (x, edge_index, y), .mat or DGL file; a folder of nodes.csv (id, label, features) and edges.csv "
+    "(source, target); or yelp, amazon, tfinance, tsocial.",
     show_default=False,
 )
 GRAPHS = typer.Argument(

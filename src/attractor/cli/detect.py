@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from attractor.cli.output import print_json, report_unreadable
+from attractor.cli.output import print_json, report_unreadable, yes
 from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, require_writable, write_text
@@ -114,7 +114,7 @@ def score(
     rows = list(zip(result.names, _scores(result), result.p_values.tolist(), result.anomalous.tolist(), strict=True))
     header = ("path", "score", "p_value", "anomalous")
     if csv:
-        write_text(csv, csv_text(header, [(*row[:3], int(row[3])) for row in rows]))
+        write_text(csv, csv_text(header, [(*row[:3], yes(row[3])) for row in rows]))
     if heat:
         from attractor.report import write_heat_maps
 
@@ -123,7 +123,7 @@ def score(
     if as_json:
         print_json(_score_json(detector, result, rows, unreadable))
     else:
-        print(csv_text(header, [(p, f"{s:.6g}", f"{v:.4g}", "yes" if a else "no") for p, s, v, a in rows]), end="")
+        print(csv_text(header, [(p, f"{s:.6g}", f"{v:.4g}", yes(a)) for p, s, v, a in rows]), end="")
     report_unreadable(unreadable)
     if not rows:
         raise InputError("none of the images could be read; nothing was scored")

@@ -10,7 +10,7 @@ import typer
 from attractor.cli.arguments import DATA, GRAPHS, find_graphs
 from attractor.cli.fits import resumable
 from attractor.cli.graphs_explain import explain
-from attractor.cli.output import print_json
+from attractor.cli.output import print_json, yes
 from attractor.errors import InputError
 from attractor.files import csv_text, read_json, write_text
 
@@ -81,7 +81,7 @@ def score(
     rows = (_class_rows if classifies else _anomaly_rows)(model, find_graphs(graphs, data))
     header = CLASSES if classifies else ANOMALIES
     if csv:
-        write_text(csv, csv_text(header, [[_plain(row[name]) for name in header] for row in rows]))
+        write_text(csv, csv_text(header, [[_word(row[name]) for name in header] for row in rows]))
     if not as_json:
         print(csv_text(header, [[_short(row[name]) for name in header] for row in rows]), end="")
     elif classifies:
@@ -119,14 +119,12 @@ def _anomaly_rows(detector: Any, graphs: GraphSet) -> list[Row]:
     return [dict(zip(ANOMALIES, row, strict=True)) for row in rows]
 
 
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, bool) else value
+def _word(value: Any) -> Any:
+    return yes(value) if isinstance(value, bool) else value
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return f"{value:.6g}" if isinstance(value, float) else _word(value)
 
 
 @app.command()

@@ -13,14 +13,14 @@ import typer
 from attractor.cli.arguments import DATA, GRAPH, find_graph
 from attractor.cli.fits import resumable
 from attractor.cli.nodes_explain import explain
-from attractor.cli.output import print_json
+from attractor.cli.output import print_json, yes
 from attractor.files import replacing
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd nodes of a graph, from labels or from the graph alone.")
 app.command()(explain)
 
 HEADER = ("node", "score", "p_value", "anomalous")
-Row = tuple[int, float, float, bool]
+Row = tuple[int | str, float, float, bool]
 
 EPOCHS = typer.Option(None, min=1, help="Epochs of training, if not as many as suit the size of the graph.")
 MEMBERS = typer.Option(3, min=1, help="Networks whose scores are averaged.")
@@ -68,27 +68,28 @@ def score(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     data: Path | None = DATA,
 ) -> None:
-    """Score all nodes: one row a node, with its number, score, p_value, anomalous."""
+    """Score all nodes: one row a node, with its id or number, score, p_value, anomalous."""
     from attractor.tasks import NodeAnomalyDetector
 
     detector = NodeAnomalyDetector.load(model_dir)
-    scores = detector.decision_function(find_graph(graph, data))
+    found = find_graph(graph, data)
+    scores = detector.decision_function(found)
     p_values, anomalous = detector.calibrator_.p_value(scores), detector.is_anomalous(scores)
-    columns = (scores, p_values, anomalous)
+    columns = (found.ids or range(found.nodes), scores, p_values, anomalous)
     if csv:
         with replacing(csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            _write(file, ((n, s, p, int(a)) for n, s, p, a in _rows(range(len(scores)), *columns)))
+            _write(file, ((n, s, p, yes(a)) for n, s, p, a in _rows(range(len(scores)), *columns)))
     rows = _rows(range(len(scores)) if top is None else (-scores).argsort(kind="stable")[:top].tolist(), *columns)
     if as_json:
         nodes = [dict(zip(HEADER, row, strict=True)) for row in rows]
         print_json({"threshold": detector.threshold_, "anomalous": int(anomalous.sum()), "nodes": nodes})
     else:
-        _write(sys.stdout, ((n, f"{s:.6g}", f"{p:.4g}", "yes" if a else "no") for n, s, p, a in rows))
+        _write(sys.stdout, ((n, f"{s:.6g}", f"{p:.4g}", yes(a)) for n, s, p, a in rows))
 
 
-def _rows(nodes: Iterable[int], scores: Any, p_values: Any, anomalous: Any) -> Iterator[Row]:
+def _rows(nodes: Iterable[int], names: Any, scores: Any, p_values: Any, anomalous: Any) -> Iterator[Row]:
     """One at a time: there may be millions."""
-    return ((node, float(scores[node]), float(p_values[node]), bool(anomalous[node])) for node in nodes)
+    return ((names[node], float(scores[node]), float(p_values[node]), bool(anomalous[node])) for node in nodes)
 
 
 def _write(file: Any, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def explain(
     model_dir: Path = typer.Argument(help="Folder that `attractor nodes fit` wrote.", show_default=False),
     graph: str = GRAPH,
-    nodes: list[int] = typer.Argument(help="Numbers of the nodes, from 0.", show_default=False),
+    nodes: list[str] = typer.Argument(help="Ids of the nodes, or their numbers from 0.", show_default=False),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for pictures and numbers.", show_default=False),
     top: int = typer.Option(10, min=1, help="Neighbours, memories and features named one by one."),
     data: Path | None = DATA,
@@ -31,7 +31,9 @@ def explain(
 
     require_writable(output)
     detector = NodeAnomalyDetector.load(model_dir)
-    explanations = explain_nodes(detector, find_graph(graph, data), list(dict.fromkeys(nodes)), top)
+    found = find_graph(graph, data)
+    numbers = [found.number(name) for name in dict.fromkeys(nodes)]
+    explanations = explain_nodes(detector, found, numbers, top)
     pictures = write_explanations(explanations, output)
     print_explanations(explanations, table, pictures, as_json)
 

@@ -16,6 +16,11 @@ def print_json(values: Any) -> None:
     print(json_text(values), end="")
 
 
+def yes(flag: bool) -> str:
+    """The word for it, in rows."""
+    return "yes" if flag else "no"
+
+
 def print_explanations(
     explanations: Sequence[Any], table: Callable[[Any], str], pictures: Sequence[Path], as_json: bool
 ) -> None:
@@ -36,4 +41,4 @@ def report_unreadable(unreadable: Sequence[tuple[str, str]]) -> None:
             f"{len(unreadable)} file{'' if one else 's'} could not be read and {'is' if one else 'are'} left out:"
         )
         for path, reason in unreadable:
-            stderr.print(f"  {path}: {reason}")
+            stderr.print(f"  {' '.join(path.splitlines())}: {reason}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pooch
 from filelock import FileLock, Timeout
@@ -83,9 +84,19 @@ def _fetch(url: str, path: Path, checksum: str | None) -> None:
         download = partial(_download, path=path, part=part)
         pooch.retrieve(url, checksum, path.name, path.parent, downloader=download)
     except OSError as error:  # every failure of the network is one
-        raise InputError(f"{url} cannot be fetched ({one_line(error)}); try again, or {_by_hand(path)}") from None
+        raise InputError(f"{url} cannot be fetched ({_reason(error, url)}); try again, or {_by_hand(path)}") from None
     except ValueError as error:
         raise InputError(f"{url} gave another file, now deleted: {one_line(error)}; {_remedy(path)}") from None
+
+
+def _reason(error: OSError, url: str) -> str:
+    import requests
+
+    if isinstance(error, requests.Timeout):
+        return f"no answer from {urlsplit(url).netloc}"
+    if isinstance(error, requests.ConnectionError):
+        return f"no connection to {urlsplit(url).netloc}"
+    return one_line(error)
 
 
 def _download(url: str, output: str, _: object, path: Path, part: Path | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from attractor.console import stderr
 from attractor.data.images import (
@@ -22,7 +22,7 @@ from attractor.data.images import (
     read_image,
     to_pixels,
 )
-from attractor.errors import InputError
+from attractor.errors import InputError, one_line
 
 _CHANNELS = (1, 3, 4)
 
@@ -61,13 +61,13 @@ def as_source(images: Any, channels: int = 3) -> ImageSource:
 
     Takes a folder (searched to any depth, sorted), a file, a list of both, an array or tensor ``(N, H, W)``,
     ``(N, H, W, C)`` or ``(N, C, H, W)``, or a list of them of any sizes without the ``N``. Values are uint8,
-    uint16, or floating in [0, 1]. What folders hold counts once; a file named twice counts twice. Raises
+    uint16, or floating in [0, 1]. A list may also hold PIL images. What folders hold counts once; a file named twice counts twice. Raises
     :class:`InputError`.
     """
     if isinstance(images, ImageSource):
         return replace(images, channels=channels)
     if isinstance(images, (str, PathLike)):
-        if not Path(images).expanduser().exists():
+        if not _path(images).exists():
             raise InputError(f"{images}: no such file or folder; check the path")
         return _from_paths([images], channels)
     if isinstance(images, (np.ndarray, torch.Tensor)):
@@ -80,8 +80,21 @@ def as_source(images: Any, channels: int = 3) -> ImageSource:
         return _from_paths(images, channels)
     if all(isinstance(item, (np.ndarray, torch.Tensor)) for item in images):
         return _from_arrays([_channels_last(item, (2, 3)) for item in images], channels)
+    if all(isinstance(item, Image.Image) for item in images):
+        pixels = [to_pixels(ImageOps.exif_transpose(item), channels) for item in images]
+        return ImageSource([f"image[{i}]" for i in range(len(images))], pixels, channels)
     kinds = ", ".join(sorted({type(item).__name__ for item in images}))
-    raise InputError(f"the list of images holds {kinds}; give paths only, or arrays only")
+    raise InputError(f"the list of images holds {kinds}; give paths only, arrays only, or PIL images only")
+
+
+def _path(given: str | PathLike[str]) -> Path:
+    """A path that may begin at home; one that no file can have raises :class:`InputError`."""
+    try:
+        path = Path(given).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; a zero byte
+        raise InputError(f"{str(given)[:100]!r} is no path ({one_line(error)}); check it") from None
+    return path
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -114,7 +127,7 @@ def _from_paths(paths: Sequence[str | PathLike[str]], channels: int) -> ImageSou
     found: list[Path] = []
     seen: set[str] = set()
     for given in paths:
-        path = Path(given).expanduser()
+        path = _path(given)
         images = find_images(path) if path.is_dir() else [path]
         if not images:
             looked_for = " ".join(sorted(EXTENSIONS))

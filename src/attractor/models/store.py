@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from attractor.errors import InputError
-from attractor.files import read_json, replacing, write_json
+from attractor.files import read_json, replacing, replacing_together, write_json
 from attractor.models.config import PRESETS, Config, GraphETConfig, ImageETConfig, NodeETConfig, SelyneConfig
 from attractor.models.graph_et import GraphET
 from attractor.models.hub import located
@@ -49,13 +49,22 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a readable safetensors file ({error}); write it again") from None
 
 
-def save_model(model: Model, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> None:
-    """Write ``folder/config.json`` and ``folder/model.safetensors``, in ``dtype`` when given (float16 halves it)."""
+def save_model(
+    model: Model, folder: str | PathLike[str], dtype: torch.dtype | None = None, more: dict[str, Any] | None = None
+) -> None:
+    """Write ``folder/config.json`` and ``folder/model.safetensors``, in ``dtype`` when given (float16 halves it).
+
+    ``more`` is what else ``config.json`` shall say.
+    """
     folder = Path(folder).expanduser()
-    kind = next(name for name, (_, network) in MODELS.items() if type(model) is network)
+    known = {network: name for name, (_, network) in MODELS.items()}
+    if (kind := known.get(type(model))) is None:
+        names = ", ".join(network.__name__ for network in known)
+        raise InputError(f"a {type(model).__name__} cannot be saved as a model; give one of {names}")
     tensors = {name: t.to(dtype) if dtype else t for name, t in model.state_dict().items()}
-    save_tensors(folder / "model.safetensors", tensors)
-    write_json(folder / "config.json", {"version": VERSION, "kind": kind, "model": model.config.to_dict()})
+    with replacing_together([folder / "model.safetensors", folder / "config.json"]) as (weights, config):
+        save_tensors(weights, tensors)
+        write_json(config, {"version": VERSION, "kind": kind, "model": model.config.to_dict(), **(more or {})})
 
 
 def load_model(folder: str | PathLike[str]) -> Any:
@@ -131,6 +140,6 @@ def model_folder(name: str) -> Path:
         raise InputError(f"no weights of {name} ship with this release; give a folder that a training run wrote")
     folder = located(name)
     if not folder.is_dir():
-        shipped_names = ", ".join(PRESETS)
-        raise InputError(f"no pretrained model {name!r}: not a shipped name ({shipped_names}), a folder or org/name")
+        ship = ", ".join(preset for preset in PRESETS if (shipped.with_name(preset) / "config.json").exists())
+        raise InputError(f"no pretrained model {name!r}: neither a folder, nor org/name, nor one that ships ({ship})")
     return folder

@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from attractor.console import progress
+from attractor.console import progress, stderr
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
 from attractor.models.device import has_bf16
@@ -182,6 +182,7 @@ class Trainer:
         set_rng_state(state["rng"])
         for name, value in state["progress"].items():
             setattr(self, name, value)
+        stderr.print(f"{self.path}: {self.epoch} of {self.schedule.epochs} epochs are done; going on")
 
     def train_step(self, indices: Tensor) -> None:
         """One optimizer step on the examples ``indices``."""

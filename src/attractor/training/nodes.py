@@ -150,7 +150,7 @@ def turns(x: Tensor) -> Tensor:
     The start is hashed from the node's features, so that neighbours differ in it while no node's depends on its number
     or on the other nodes.
     """
-    bits = x.contiguous().view(torch.int32).sum(dim=1)  # int64, as sums of integers are
+    bits = (x + 0.0).view(torch.int32).sum(dim=1)  # int64, as sums of integers are; -0.0 has become 0.0
     start = (bits * HASH >> 32) % PARTS
     return (start.unsqueeze(1) + torch.arange(x.shape[1], device=x.device)) % PARTS
 

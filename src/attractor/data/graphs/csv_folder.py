@@ -26,12 +26,12 @@ def read_csv_folder(folder: Path) -> RawGraph:
     Edges name nodes by ``id``, or by row from 0 where there is none; a ``relation`` column tells their kinds apart. A
     label is 1, 0, or empty where it is not known. Raises :class:`InputError` naming file, line and column.
     """
-    x, y, numbers = _read_nodes(folder / NODES)
-    return RawGraph(x, _read_edges(folder / EDGES, numbers), y)
+    x, y, numbers, named = _read_nodes(folder / NODES)
+    return RawGraph(x, _read_edges(folder / EDGES, numbers), y, ids=tuple(numbers) if named else None)
 
 
-def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, int]]:
-    """Features, labels, and the row of every id."""
+def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, int], bool]:
+    """Features, labels, the row of every id, and whether the file has ids."""
     header, rows = _table(path)
     features = [i for i, column in enumerate(header) if column not in ("id", "label")]
     if not features:
@@ -49,7 +49,7 @@ def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, in
             raise InputError(f"{path}, line {line}: a second node with the id {name!r}; ids must be unique")
     if not y:
         raise InputError(f"{path} has no rows below its first line; write one a node")
-    return np.asarray(x).reshape(len(y), -1), None if labels is None else np.asarray(y), numbers
+    return np.asarray(x).reshape(len(y), -1), None if labels is None else np.asarray(y), numbers, ids is not None
 
 
 def _read_edges(path: Path, numbers: dict[str, int]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ class NodeGraph:
 
     ``x``: float32 ``(N, F)``, finite. ``relations``: by name, ``edge_index (2, E)`` int32 or int64, sources above
     targets. ``y``: int64 ``(N,)``, 1 anomalous, 0 normal, -1 not known; None where nothing is. ``directed``: whether an
-    edge is seen by its target alone. Raises :class:`InputError` naming what is wrong, and where.
+    edge is seen by its target alone. ``ids``: what the nodes are called, where not by their numbers. Raises :class:`InputError` naming what is wrong, and where.
     """
 
     x: Tensor
@@ -25,6 +25,7 @@ class NodeGraph:
     y: Tensor | None = None
     directed: bool = False
     name: str = "graph"
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or not self.x.numel():
@@ -45,6 +46,15 @@ class NodeGraph:
     def nodes(self) -> int:
         """How many nodes there are."""
         return len(self.x)
+
+    def number(self, name: str) -> int:
+        """The number of the node of that name: its id, where there are ids; else :class:`InputError`."""
+        known = self.ids or range(self.nodes)
+        for number, other in enumerate(known):
+            if str(other) == name:
+                return number
+        what = "ids" if self.ids else f"numbers from 0 to {self.nodes - 1}"
+        raise InputError(f"{self.name} has no node {name!r}; its nodes have {what}")
 
     def edges(self, merged: bool = True) -> tuple[Edges, ...]:
         """The relations merged into one set of edges, or each alone in the order of their names; no node sees itself.

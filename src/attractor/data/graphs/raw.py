@@ -19,13 +19,14 @@ DENSE = 2**34  # bytes that sparse features may fill
 class RawGraph(NamedTuple):
     """``x (N, F)``; by name ``edge_index (2, E)`` or a sparse adjacency ``(N, N)``; ``y (N,)``; who is ``labelled``.
 
-    Arrays, tensors or lists. ``y`` may be one-hot, ``(N, 2)``; where ``labelled (N,)`` is False it does not count.
+    ``ids``: what the nodes are called, if not by their numbers. Arrays, tensors or lists. ``y`` may be one-hot, ``(N, 2)``; where ``labelled (N,)`` is False it does not count.
     """
 
     x: Any
     relations: Mapping[str, Any]
     y: Any = None
     labelled: Any = None
+    ids: tuple[str, ...] | None = None
 
 
 def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> NodeGraph:
@@ -33,7 +34,7 @@ def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> N
     x = _features(name, raw.x)
     relations = {str(key): _edge_index(f"{name}, {key}", value, len(x)) for key, value in raw.relations.items()}
     y = None if raw.y is None else _labels(f"{name}: y", raw.y, raw.labelled, len(x))
-    return NodeGraph(x, relations, y, directed, name)
+    return NodeGraph(x, relations, y, directed, name, raw.ids)
 
 
 @contextmanager

@@ -339,8 +339,9 @@ class AnomalyDetector(Saved, BaseEstimator):
     def _all_readable(self, images: Any) -> ImageScores:
         result = self.score_images(images)
         if result.unreadable:
-            more = f" (and {len(result.unreadable) - 1} more)" if len(result.unreadable) > 1 else ""
-            raise InputError(f"{result.unreadable[0]}{more}; take it out, or use score_images, which lists such files")
+            count, total = len(result.unreadable), len(result.unreadable) + len(result.indices)
+            first = f"the first {result.unreadable[0]} (score_images leaves such files out and lists them)"
+            raise InputError(f"{count} of {total} images cannot be read, {first}")
         return result
 
 

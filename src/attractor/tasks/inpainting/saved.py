@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attractor.errors import InputError
-from attractor.files import read_json, write_json
 from attractor.models.store import save_model
 from attractor.tasks.saving import read_config, refusing_foreign, settings_of, stamp
 
@@ -20,9 +19,7 @@ def save_inpainter(inpainter: Inpainter, folder: Path) -> Path:
     """Write ``config.json`` and ``model.safetensors``; raises :class:`InputError` on a rule that is not named."""
     if not isinstance(inpainter.rule, str):
         raise InputError("a rule with settings of its own cannot be saved; save with a rule by name")
-    save_model(inpainter.ready(), folder)
-    config = folder / "config.json"
-    write_json(config, {**read_json(config), **stamp(TASK), "inpainter": settings_of(inpainter)})
+    save_model(inpainter.ready(), folder, more={**stamp(TASK), "inpainter": settings_of(inpainter)})
     return folder
 
 
