@@ -101,7 +101,7 @@ def test_an_interrupted_fit_is_not_trodden_on(graph, tmp_path):
         (("fit", "GRAPH", "-o", "OUT", "--relations", "mixed"), "separate"),
         (("fit", "GRAPH", "-o", "OUT", "--false-alarm-rate", "2"), "false_alarm_rate"),
         (("fit", "tfinance", "-o", "OUT", "--data", "OUT"), "by hand"),
-        (("score", "OUT", "GRAPH"), "config.json"),
+        (("score", "OUT", "GRAPH"), "no such folder"),
         (("evaluate", "GRAPH", "--train-fraction", "1.5"), "train_fraction"),
         (("evaluate", "GRAPH", "--train-fraction", "0.001"), "too few"),
     ],
@@ -109,3 +109,19 @@ def test_an_interrupted_fit_is_not_trodden_on(graph, tmp_path):
 def test_bad_input_gets_one_line(arguments, word, graph, tmp_path):
     places = {"GRAPH": graph, "OUT": tmp_path / "out"}
     one_line(run("nodes", *(places.get(argument, argument) for argument in arguments)), word)
+
+
+def test_nodes_go_by_their_ids_where_there_are_any(fitted, tmp_path):
+    folder = tmp_path / "named"
+    folder.mkdir()
+    rows = [f"u{n},{','.join(f'{v:.6g}' for v in row)}" for n, row in enumerate(GRAPH.x.tolist())]
+    columns = ",".join(f"x{i}" for i in range(GRAPH.x.shape[1]))
+    (folder / "nodes.csv").write_text("\n".join([f"id,{columns}", *rows]) + "\n")
+    edges = [f"u{a},u{b}" for a, b in GRAPH.relations["generated"].T.tolist()]
+    (folder / "edges.csv").write_text("\n".join(["source,target", *edges]) + "\n")
+    printed = list(csv.DictReader(run("nodes", "score", fitted, folder, "--top", 3).stdout.splitlines()))
+    assert all(row["node"].startswith("u") for row in printed)
+    done = run("nodes", "explain", fitted, folder, "u7", "-o", tmp_path / "why", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["node"] == 7
+    one_line(run("nodes", "explain", fitted, folder, "7", "-o", tmp_path / "why"), "no node '7'", "ids")

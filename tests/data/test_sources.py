@@ -174,3 +174,20 @@ def test_subset_keeps_names_and_order(tmp_path):
     assert as_source(source, channels=1).read(0).shape == (6, 8, 1)
     files = as_source([write(tmp_path / f"{i}.png", STACK[i]) for i in range(3)]).subset(np.array([2]))
     assert np.array_equal(files.read(0), STACK[2])
+
+
+def test_pil_images_are_turned_upright_and_laid_on_white():
+    turned, clear = Image.new("RGB", (4, 2), (10, 20, 30)), Image.new("RGBA", (3, 3), (0, 0, 0, 0))
+    turned.getexif()[0x0112] = 6
+    source = as_source([turned, clear])
+    assert source.names == ["image[0]", "image[1]"]
+    assert source.read(0).shape == (4, 2, 3) and (source.read(0) == (10, 20, 30)).all()
+    assert (source.read(1) == 255).all() and as_source([clear], 1).read(0).shape == (3, 3, 1)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-that-name/x"])
+def test_what_is_no_path_is_named_in_one_line(name):
+    for images in (name, [name]):
+        with pytest.raises(InputError) as caught:
+            as_source(images)
+        assert "check" in str(caught.value) and "\n" not in str(caught.value)

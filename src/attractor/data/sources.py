@@ -61,8 +61,8 @@ def as_source(images: Any, channels: int = 3) -> ImageSource:
 
     Takes a folder (searched to any depth, sorted), a file, a list of both, an array or tensor ``(N, H, W)``,
     ``(N, H, W, C)`` or ``(N, C, H, W)``, or a list of them of any sizes without the ``N``. Values are uint8,
-    uint16, or floating in [0, 1]. A list may also hold PIL images. What folders hold counts once; a file named twice counts twice. Raises
-    :class:`InputError`.
+    uint16, or floating in [0, 1]. A list may also hold PIL images. What folders hold counts once; a file named twice
+    counts twice. Raises :class:`InputError`.
     """
     if isinstance(images, ImageSource):
         return replace(images, channels=channels)

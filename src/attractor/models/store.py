@@ -133,13 +133,14 @@ def pretrained(name: str, kind: str = "selyne") -> Any:
 
 def model_folder(name: str) -> Path:
     """Where a model lies: of a preset name the weights that ship, else its folder, here or fetched from the Hub."""
-    shipped = Path(str(files("attractor"))) / "weights" / name
-    if name in PRESETS and (shipped / "config.json").exists():
-        return shipped
+    weights = Path(str(files("attractor"))) / "weights"
+    ship = [preset for preset in PRESETS if (weights / preset / "config.json").exists()]
+    if name in ship:
+        return weights / name
     if name in PRESETS:
         raise InputError(f"no weights of {name} ship with this release; give a folder that a training run wrote")
     folder = located(name)
     if not folder.is_dir():
-        ship = ", ".join(preset for preset in PRESETS if (shipped.with_name(preset) / "config.json").exists())
-        raise InputError(f"no pretrained model {name!r}: neither a folder, nor org/name, nor one that ships ({ship})")
+        known = ", ".join(ship)
+        raise InputError(f"no pretrained model {name!r}: neither a folder, nor org/name, nor one that ships ({known})")
     return folder

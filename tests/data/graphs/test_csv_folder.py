@@ -98,3 +98,14 @@ def test_faults_are_named_by_file_line_and_column(tmp_path: Path, nodes, edges: 
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     (folder(tmp_path) / name).unlink()
     refused(tmp_path, name, "missing")
+
+
+def test_nodes_keep_their_ids(tmp_path: Path) -> None:
+    graph = as_node_graph(folder(tmp_path))
+    assert graph.ids == ("ann", "bob", "cy") and [graph.number(name) for name in graph.ids] == [0, 1, 2]
+    with pytest.raises(InputError, match="no node '0'; its nodes have ids"):
+        graph.number("0")
+    unnamed = as_node_graph(folder(tmp_path, "a\n1\n2\n3\n", "target,source\n2,0\n"))
+    assert unnamed.ids is None and unnamed.number("2") == 2
+    with pytest.raises(InputError, match="no node '3'; its nodes have numbers from 0 to 2"):
+        unnamed.number("3")

@@ -17,7 +17,8 @@ class NodeGraph:
 
     ``x``: float32 ``(N, F)``, finite. ``relations``: by name, ``edge_index (2, E)`` int32 or int64, sources above
     targets. ``y``: int64 ``(N,)``, 1 anomalous, 0 normal, -1 not known; None where nothing is. ``directed``: whether an
-    edge is seen by its target alone. ``ids``: what the nodes are called, where not by their numbers. Raises :class:`InputError` naming what is wrong, and where.
+    edge is seen by its target alone. ``ids``: what the nodes are called, where not by their numbers.
+    Raises :class:`InputError` naming what is wrong, and where.
     """
 
     x: Tensor

@@ -19,7 +19,8 @@ DENSE = 2**34  # bytes that sparse features may fill
 class RawGraph(NamedTuple):
     """``x (N, F)``; by name ``edge_index (2, E)`` or a sparse adjacency ``(N, N)``; ``y (N,)``; who is ``labelled``.
 
-    ``ids``: what the nodes are called, if not by their numbers. Arrays, tensors or lists. ``y`` may be one-hot, ``(N, 2)``; where ``labelled (N,)`` is False it does not count.
+    Arrays, tensors or lists. ``y`` may be one-hot, ``(N, 2)``; where ``labelled (N,)`` is False it does not count.
+    ``ids``: what the nodes are called, if not by their numbers.
     """
 
     x: Any
