@@ -13,11 +13,12 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from attractor.percent import percent
 from attractor.report.graphs.marks import draw_dots, draw_lines, keys
 from attractor.report.graphs.names import write_labels, write_numbers
 from attractor.report.graphs.picture import STARTS, WIDTH, Picture
 from attractor.report.pictures import HEAT_MAP
-from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, percent, short, styled
+from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, short, styled
 from attractor.tasks.graphs.explanation import GraphExplanation
 
 CARRIED = HEAT_MAP.reversed()  # the lower an energy, the brighter

@@ -10,8 +10,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
+from attractor.percent import percent
 from attractor.report.graphs.picture import LARGEST, Column, Picture
-from attractor.report.style import INK, PALE, percent
+from attractor.report.style import INK, PALE
 
 SHADES = LinearSegmentedColormap.from_list("shades", [PALE, INK])
 WIDEST, THINNEST = 0.28, 0.04  # of the diameter of the largest node

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from attractor.percent import percent
 from attractor.report.nodes.ring import SHOWN, beyond, draw_ring
-from attractor.report.style import BLUE, GREEN, INK, ORANGE, new_figure, percent, short, styled
+from attractor.report.style import BLUE, GREEN, INK, ORANGE, new_figure, short, styled
 from attractor.tasks.nodes.explanation import NodeExplanation
 
 MEMORIES = 3  # of them named: they have no meaning of their own

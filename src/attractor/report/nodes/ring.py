@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from attractor.percent import percent
 from attractor.report.pictures import HEAT_MAP
-from attractor.report.style import GREY, INK, percent, short
+from attractor.report.style import GREY, INK, short
 from attractor.tasks.nodes.explanation import NodeExplanation, Rest
 
 SHOWN = 10  # neighbours that there is room for
