@@ -72,8 +72,9 @@ DESCENT_CAPTIONS = {
     "memories": Caption(
         "Which memories pull them",
         "The same patches first and last: the picture, what the patch's token shows, and the memories that pull it "
-        "most, the strength over each. A memory is drawn as what a step towards it adds to the patch, grey being "
-        "nothing, scaled to its own largest value; one that does not pull is left out.",
+        "most, over each its strength: its weight in the force on the token, without unit. A memory is drawn as what a "
+        "step towards it adds to the patch, grey being nothing, scaled to its own largest value; one that does not "
+        "pull is left out.",
         wide=True,
     ),
 }
