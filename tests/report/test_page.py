@@ -31,7 +31,7 @@ def test_one_rate_is_said_once(evaluation):
 def test_the_head_says_by_what_and_every_note(evaluation):
     head = render_page(replace(evaluation, notes=["one <note>", "another"]), {}).split("</header>")[0]
     places = [
-        head.index(text) for text in (f">Judged by {evaluation.detector}.<", "Of 40", "one &lt;note&gt;", "another")
+        head.index(text) for text in (f">Score in use: {evaluation.detector}.<", "Of 40", "one &lt;note&gt;", "another")
     ]
     assert places == sorted(places)
 
@@ -132,7 +132,7 @@ def test_what_is_missing_leaves_no_empty_heading(evaluation):
         "False alarms <",
         "Unreadable",
         "Notes",
-        "Judged by",
+        "Score in use",
         "Provenance",
     ):
         assert text not in page

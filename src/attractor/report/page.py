@@ -29,7 +29,7 @@ def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
         provenance=facts("Provenance", "how these numbers came about", flat(evaluation.provenance)),
         version=__version__,
     )
-    about = f"Judged by {evaluation.detector}." if evaluation.detector else ""
+    about = f"Score in use: {evaluation.detector}." if evaluation.detector else ""
     return document(
         evaluation.title, verdict(evaluation), _key_numbers(evaluation), body, about=about, notes=evaluation.notes
     )

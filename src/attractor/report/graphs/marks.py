@@ -42,7 +42,7 @@ def keys(picture: Picture) -> list[Line2D]:
         for i in _extremes(attention)
     ]
     lines = [
-        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"an edge with {energy[i]:,.3g} of the energy")
+        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"an edge of energy {energy[i]:,.3g}")
         for i in _extremes(np.abs(energy))
     ]
     return dots + lines

@@ -71,6 +71,5 @@ def _draw_key(axes: Axes) -> None:
     ranks = ScalarMappable(Normalize(0, 1), HEAT_MAP)
     bar = axes.figure.colorbar(ranks, ax=axes, orientation="horizontal", shrink=0.7, aspect=35, pad=0.02)
     bar.ax.xaxis.set_major_formatter(lambda value, _: percent(value))
-    bar.set_label(
-        "colour: part of all nodes that score lower\nwidth: its part of the energy, dotted where it raises it"
-    )
+    width = "width of a line: its part of the energy, dotted where it raises it"
+    bar.set_label(f"colour of a node: part of all nodes that score lower\n{width}")

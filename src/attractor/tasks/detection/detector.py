@@ -168,7 +168,7 @@ class AnomalyDetector(BaseEstimator):
         others = as_source(images, self.scorer_.model.config.channels)
         self.unreadable_ = []
         self._calibrate(self.scorer_, others)
-        self.split_ = {**self.split_, "calibration": len(others)}
+        self.split_: dict[str, int] = {**self.split_, "calibration": len(others)}
         return self
 
     def _check_settings(self) -> None:
