@@ -34,10 +34,10 @@ CAPTIONS = {
     ),
     "reconstructions": Caption(
         "What the model makes of an image",
-        "What the network rebuilds of an image, and by how much every place is off. Where it was trained on normal "
-        "images alone (tuning one-class), what it cannot rebuild is unlike them; else it may rebuild a defect as well "
-        "as the rest. Only the score reconstruction reads this. All differences share one scale; rows run evenly from "
-        "high scores to low.",
+        "What the network rebuilds of an image, and by how much every place is off. Where it was tuned on the normal "
+        "images (tuning one-class), what it cannot rebuild is unlike them; else it may rebuild a defect as well as the "
+        "rest. Only the score reconstruction reads this. All differences share one scale; rows run evenly from high "
+        "scores to low.",
         wide=True,
     ),
     "heat_maps": Caption(
