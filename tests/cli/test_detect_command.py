@@ -77,7 +77,9 @@ def test_evaluate_reports_json_and_page(detector, pictures, tmp_path):
     assert answer["auroc"] == 1.0
     assert answer["normal"] == answer["anomalous"] == 8
     assert set(answer["methods"]) >= {"mahalanobis", "knn", "patches", "reconstruction", "free_energy"}
-    assert (tmp_path / "report" / "index.html").exists()
+    head = (tmp_path / "report" / "index.html").read_text("utf-8").split("</header>")[0]
+    assert f"<h1>{pictures.parent.name}/{pictures.name}, judged by {detector.parent.name}/detector</h1>" in head
+    assert "tuning none; fitted on 16 normal images, calibrated on 8 others" in head and "8 calibration scores" in head
 
 
 def test_evaluate_prints_a_table(detector, pictures):
@@ -85,6 +87,7 @@ def test_evaluate_prints_a_table(detector, pictures):
     assert done.returncode == 0, done.stderr
     assert "knn*" in done.stdout
     assert "oracle F1" in done.stdout
+    assert "of the normal images (calibrated to 11.1\u00a0%, asked for was 1\u00a0%), 100\u00a0% of the" in done.stdout
 
 
 def test_inspect_shows_heads_and_calibration(detector, weights):

@@ -91,6 +91,19 @@ def test_trace_writes_down_the_descent_asked_for(painter: Path, photos: Path, tm
     assert walks[0].frames.shape == (5, 1, 3, 16, 16) and walks[0].hidden.sum() == 4
 
 
+def test_a_fixed_point_out_of_reach_is_one_line_of_warning(painter: Path, photos: Path, tmp_path: Path) -> None:
+    given = ("--block", "--model", painter, "--rule", "equilibrium", "--steps", 2)
+    said = "reached no fixed point within the steps given; raise --steps\n"
+    for done, which in (
+        (run("inpaint", "run", photos, "-o", tmp_path / "out", *given), "the descents of 4 images"),
+        (run("inpaint", "run", photos / "00.png", "-o", tmp_path / "one.png", *given), "the descent"),
+        (run("inpaint", "trace", photos / "00.png", "-o", tmp_path / "walk", *given), "the descent"),
+    ):
+        assert done.returncode == 0 and done.stderr.endswith(f"warning: {which} {said}"), done.stderr
+    fixed = run("inpaint", "run", photos, "-o", tmp_path / "out", "--block", "--model", painter, "--steps", 2)
+    assert "warning" not in fixed.stderr
+
+
 def test_evaluate_compares_under_the_same_masks(painter: Path, photos: Path) -> None:
     arguments = ("inpaint", "evaluate", photos, "--model", painter, "--baseline-images", 3)
     found = json.loads(run(*arguments, "--json").stdout)

@@ -28,7 +28,7 @@ def test_a_table_and_a_picture_of_every_node(fitted, tmp_path):
     hub, alone = done.stdout.split("\n\n")
     assert hub.startswith("Node 0: score ") and alone.startswith("Node 59: score ")
     rows = [line.split() for line in hub.splitlines()[1:]]
-    assert rows[0][0] == "neighbour"
+    assert rows[0][:2] == ["neighbour", "energy"]
     assert len(rows) == 7 and rows[5][:2] == ["16", "others"] and rows[6][0] == "memories"
     energy = float(hub.split("energy ")[1].split(";")[0])
     shares = [float(row[2] if row[1] == "others" else row[1]) for row in rows[1:]]
@@ -43,8 +43,8 @@ def test_json_holds_everything(fitted, tmp_path):
     (found,) = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "node-59.json").read_text())
     assert found["node"] == 59 and found["neighbours"] == []
-    shares = [memory["share"] for memory in found["memories"]]
-    assert found["energy"] == pytest.approx(sum(shares) + found["other_memories"]["share"])
+    shares = [memory["energy"] for memory in found["memories"]]
+    assert found["energy"] == pytest.approx(sum(shares) + found["other_memories"]["energy"])
 
 
 def test_a_node_that_is_not_there_is_one_line(fitted, tmp_path):

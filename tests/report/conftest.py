@@ -11,13 +11,13 @@ from attractor.scoring.metrics import image_metrics
 from attractor.tasks.detection.evaluation import Evaluation, Example
 
 
-def make_example(label: int, score: float, path: str, size: tuple[int, int] = (24, 32)) -> Example:
+def make_example(place: int, label: int, score: float, path: str, size: tuple[int, int] = (24, 32)) -> Example:
     rng = np.random.default_rng(abs(int(score * 10)))
     original = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     mask = np.zeros(size, dtype=bool)
     mask[8:12, 8:12] = True
     heat = rng.random(size, dtype=np.float32) * score
-    return Example(path, label, score, 0.5, original, original // 2, heat, mask if label else None)
+    return Example(place, path, label, score, 0.5, original, original // 2, heat, mask if label else None)
 
 
 def make_evaluation() -> Evaluation:
@@ -39,10 +39,13 @@ def make_evaluation() -> Evaluation:
         p_values=np.linspace(0.01, 1, 100),
         threshold=threshold,
         false_alarm_rate=0.01,
+        rate_in_force=0.0147,
         metrics=metrics,
         pixel_metrics={"pixel_auroc": 0.8125, "aupro": 0.625},
-        examples=[make_example(int(labels[i]), float(chosen[i]), paths[i]) for i in range(0, 100, 8)],
+        examples=[make_example(i, int(labels[i]), float(chosen[i]), paths[i]) for i in range(100)],
+        heat_of="patches",
         heat_limits=(0.0, 9.0),
+        detector="mahalanobis of whole images, tuning none",
         unreadable=[("test/good/broken.png", "it ends early")],
         notes=["a note"],
         provenance={"model": {"name": "selyne-tiny"}, "seed": 0},

@@ -110,6 +110,19 @@ def test_nodes_have_labels_left_and_numbers_right():
     assert [text.get_text() for text in left.texts] == [str(i) for i in range(9)]
 
 
+@pytest.mark.parametrize(
+    ("graph", "labels", "left", "right"),
+    [
+        (MOLECULE, True, "on a node: its label", "on a node: its number"),
+        (MOLECULE, False, "on a node: its number", "on a node: its number"),
+        (nx.path_graph(200), True, "beside some nodes: their numbers", "beside some nodes: their numbers"),
+    ],
+)
+def test_what_is_written_on_nodes_is_said_below(graph, labels, left, right):
+    axes = draw_explanation(make_explanation(graph, labels=labels)).subfigs[0].axes
+    assert [bar.get_xlabel().splitlines()[1] for bar in axes[2:]] == [left, right]
+
+
 def test_of_many_nodes_those_that_matter_are_named():
     left, right, *_ = draw_explanation(make_explanation(nx.path_graph(200))).subfigs[0].axes
     assert left.texts[0].get_text() == "100" and right.texts[0].get_text() == "199"

@@ -24,8 +24,8 @@ def make_explanation(neighbours: int = 3, others: int = 0, relation: str = "") -
         for i in range(neighbours)
     ]
     memories = [MemoryShare(i % 2, i, -1 / (i + 1)) for i in range(5)]
-    attention = sum(n.share for n in seen) - 0.25 * (others > 0)
-    memory = sum(m.share for m in memories) - 0.5
+    attention = sum(n.energy for n in seen) - 0.25 * (others > 0)
+    memory = sum(m.energy for m in memories) - 0.5
     return NodeExplanation(
         node=5_812_345,
         members=2,
@@ -100,7 +100,7 @@ def test_a_ring_has_room_for_ten(neighbours, others, drawn, said):
 def test_bars_are_the_whole_energy(neighbours, others):
     explanation = make_explanation(neighbours, others)
     shown = bars(explanation)
-    assert sum(bar.share for bar in shown) == pytest.approx(explanation.energy)
+    assert sum(bar.energy for bar in shown) == pytest.approx(explanation.energy)
     assert [bar.label for bar in shown if bar.colour == ORANGE] == [
         "memory 0, member 0",
         "memory 1, member 1",
@@ -111,7 +111,7 @@ def test_bars_are_the_whole_energy(neighbours, others):
     labels = [bar.label for bar in shown if bar.colour == GREEN]
     assert labels[10:] == ([f"other neighbours ({left:,})"] if left else [])
     drawn = draw_explanation(explanation).axes[1]
-    assert [patch.get_width() for patch in drawn.patches] == pytest.approx([bar.share for bar in shown])
+    assert [patch.get_width() for patch in drawn.patches] == pytest.approx([bar.energy for bar in shown])
     assert [bool(patch.get_hatch()) for patch in drawn.patches] == [bar.several for bar in shown]
     assert drawn.xaxis_inverted()
 
@@ -146,4 +146,4 @@ def test_no_node_is_above_all(rank, said):
 def test_a_node_gets_its_picture_and_numbers(tmp_path):
     assert write_explanations([replace(make_explanation(2), node=7)], tmp_path) == [tmp_path / "node-7.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["node-7.json", "node-7.pdf", "node-7.png"]
-    assert json.loads((tmp_path / "node-7.json").read_text())["neighbours"][1]["share"] == -4.0
+    assert json.loads((tmp_path / "node-7.json").read_text())["neighbours"][1]["energy"] == -4.0

@@ -40,13 +40,18 @@ def test_figures_of_what_is_missing_are_left_out(evaluation):
         assert heat_maps(replace(evaluation, examples=examples)) is None
 
 
-def test_rows_run_from_the_highest_score_to_the_lowest(evaluation):
+def test_rows_are_spread_from_the_highest_score_of_the_class_to_its_lowest(evaluation):
     figure = reconstructions(evaluation)
     shown = [axes.images[0].get_array() for axes in figure.axes if axes.images][::3]
     for label, images in ((0, shown[:5]), (1, shown[5:10])):
         ranked = sorted((e for e in evaluation.examples if e.label == label), key=lambda e: -e.score)
-        np.testing.assert_array_equal(images[0], ranked[0].original)
-        np.testing.assert_array_equal(images[-1], ranked[-1].original)
+        for place, image in zip(np.linspace(0, len(ranked) - 1, 5), images, strict=True):
+            np.testing.assert_array_equal(image, ranked[round(place)].original)
+
+
+def test_the_scale_names_the_score_of_the_heat(evaluation):
+    labels = [axes.get_xlabel() for part in heat_maps(evaluation).subfigs for axes in part.axes]
+    assert any(label.startswith("heat of patches (") for label in labels)
 
 
 def test_outline_is_drawn_only_where_there_is_a_mask(evaluation):
@@ -59,7 +64,7 @@ def test_outline_is_drawn_only_where_there_is_a_mask(evaluation):
 
 def test_one_class_of_examples_and_other_shapes_draw(evaluation):
     wide = replace(
-        evaluation.examples[-1],
+        evaluation.pictures(evaluation.showing.spread[1])[0],
         original=np.zeros((4, 90, 3), np.uint8),
         reconstruction=np.zeros((4, 90, 3), np.uint8),
         heat=np.zeros((4, 90), np.float32),

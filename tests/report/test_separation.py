@@ -42,3 +42,16 @@ def test_the_operating_point_lies_on_the_curve_of_the_method_in_use(evaluation):
     curve = lines[f"mahalanobis ({evaluation.metrics['mahalanobis']['auroc']:.3f})"]
     low, high = np.minimum(curve[:-1], curve[1:]), np.maximum(curve[:-1], curve[1:])
     assert ((low <= point) & (point <= high)).all(axis=1).any()
+
+
+def test_the_legend_covers_nothing_and_is_ordered_as_the_table(evaluation):
+    figure = roc_curves(evaluation)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    axes = figure.axes[0]
+    assert not legend.get_window_extent().overlaps(axes.get_tightbbox())
+    assert figure.bbox.contains(*legend.get_window_extent().min) and figure.bbox.contains(
+        *legend.get_window_extent().max
+    )
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[:2] == [f"{name} ({metrics['auroc']:.3f})" for name, metrics in evaluation.ranked]

@@ -30,7 +30,7 @@ def demo(
     detector = AnomalyDetector(tiles=True, seed=seed).fit(pictures / "train" / "good")
     detector.save(output / "detector")
     labelled = labelled_folder(pictures)
-    evaluation = evaluate(detector, labelled, "Damaged gravel")
+    evaluation = evaluate(detector, labelled, f"Damaged gravel, judged by {output / 'detector'}")
     evaluation.notes.append(_promise(detector, pictures / "fresh"))
     page = write_report(evaluation, output / "report")
     print_evaluation(evaluation)

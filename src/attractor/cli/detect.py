@@ -11,6 +11,7 @@ from attractor.cli.output import print_json, report_unreadable, yes
 from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, require_writable, write_text
+from attractor.percent import percent
 
 if TYPE_CHECKING:
     from attractor.tasks import AnomalyDetector
@@ -76,8 +77,8 @@ def _save(detector: AnomalyDetector, output: Path) -> None:
     detector.save(output)
     report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
     calibrator = detector.calibrators_[detector.method]
-    rate = f"{100 * calibrator.achievable_rate:.2f} % of normal images"
-    print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate}")
+    rate = percent(calibrator.achievable_rate)
+    print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate} of normal images")
 
 
 @app.command()
@@ -173,7 +174,8 @@ def evaluate(
         require_writable(report)
     detector = AnomalyDetector.load(model_dir)
     labelled = labelled_folder(test_dir, normal)
-    evaluation = evaluate_detector(detector, labelled, test_dir.resolve().name, method=method, bootstrap=bootstrap)
+    title = f"{_named(test_dir)}, judged by {_named(model_dir)}"
+    evaluation = evaluate_detector(detector, labelled, title, method=method, bootstrap=bootstrap)
     if report:
         from attractor.report import write_report
 
@@ -185,13 +187,18 @@ def evaluate(
     report_unreadable(evaluation.unreadable)
 
 
+def _named(folder: Path) -> str:
+    """The last two names of a path: of those one alone, such as "test", tells little."""
+    return "/".join(folder.resolve().parts[-2:]).lstrip("/")
+
+
 def print_evaluation(evaluation: Evaluation) -> None:
     """The table a person reads."""
     anomalous = int(evaluation.labels.sum())
     normal = len(evaluation.labels) - anomalous
     print(f"{normal} normal and {anomalous} anomalous images; decisions by {evaluation.method}")
     print(f"{'method':<16}{'AUROC':>7}{'95 % interval':>17}{'AP':>8}{'F1':>8}{'oracle F1':>11}")
-    for name, m in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
+    for name, m in evaluation.ranked:
         low, high = m["auroc_interval"]
         mark = "*" if name == evaluation.method else " "
         print(
@@ -200,8 +207,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         )
     chosen = evaluation.metrics[evaluation.method]
     print(
-        f"flagged: {100 * chosen['false_alarm_rate']:.1f} % of the normal images "
-        f"(target {100 * evaluation.false_alarm_rate:.1f} %), {100 * chosen['recall']:.1f} % of the anomalous ones"
+        f"flagged: {percent(chosen['false_alarm_rate'])} of the normal images ({evaluation.calibrated_to}), "
+        f"{percent(chosen['recall'])} of the anomalous ones"
     )
     for name, value in (evaluation.pixel_metrics or {}).items():
         print(f"{name}: {value:.3f}")

@@ -10,6 +10,7 @@ import typer
 
 from attractor.cli.inpaint_fit import fit
 from attractor.cli.output import print_json, report_unreadable
+from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, replacing, require_writable
 
@@ -67,13 +68,15 @@ def run(
     unreadable: list[UnreadableImage] = []
     inpainter = Inpainter(model, rule=rule, steps=steps, step_size=step_size, size=size)
     paintings = inpainter.paint(source, hidden, seed=seed, unreadable=unreadable, **_share(random))
-    rows = []
+    rows, unsettled = [], 0
     for painting in paintings:
         _write_picture(painting.filled, targets[painting.index])
         rows.append(_row(painting, targets[painting.index]))
+        unsettled += painting.unsettled
     if not rows:
         raise InputError(f"nothing was painted, for no image could be read; the first: {unreadable[0]}")
     report_unreadable([(error.path, error.reason) for error in unreadable])
+    _warn_unsettled(unsettled)
     if as_json:
         print_json({"images": rows, "unreadable": [{"path": e.path, "reason": e.reason} for e in unreadable]})
     else:
@@ -103,6 +106,7 @@ def trace(
     require_writable(output)
     inpainter = Inpainter(model, rule=rule, steps=steps, step_size=step_size, size=size)
     walk = inpainter.trace([str(image)], hidden, seed=seed, **_share(random))
+    _warn_unsettled(int(walk.unsettled.sum()))
     hiding = {"mask": str(mask)} if mask else {"block": True} if block else {"random": random, "seed": seed}
     about = {"image": str(image), "weights": model, "hidden by": hiding}
     for path in write_descent(walk, output, title=f"Watching a descent: {image.name}", about=about):
@@ -144,6 +148,13 @@ def _hidden(mask: Path | None, random: float | None, block: bool, images: int) -
     if mask and images != 1:
         raise InputError(f"{mask}: one mask for {images} images; give it with one image at a time")
     return mask_pixels(mask) if mask else "block" if block else None
+
+
+def _warn_unsettled(images: int) -> None:
+    """Say on stderr that the equilibrium rule ran out of steps, if it did."""
+    if images:
+        which = "the descent" if images == 1 else f"the descents of {images} images"
+        stderr.print(f"warning: {which} reached no fixed point within the steps given; raise --steps")
 
 
 def _spare(targets: list[Path], images: list[str]) -> None:

@@ -39,15 +39,15 @@ def explain(
 
 
 def table(explanation: NodeExplanation) -> str:
-    """What a person reads of one node: neighbours and memories, whose shares add up to the energy."""
+    """What a person reads of one node: neighbours and memories, which add up to the energy."""
     from attractor.report.nodes.figure import headline, part
 
     e = explanation
-    rows = [("neighbour", "share", "score", "above")]
+    rows = [("neighbour", "energy", "score", "above")]
     for n in e.neighbours:
-        rows.append((f"{n.node} {n.relation}", f"{n.share:.4g}", f"{n.score:.4g}", part(n.rank)))
+        rows.append((f"{n.node} {n.relation}", f"{n.energy:.4g}", f"{n.score:.4g}", part(n.rank)))
     if e.other_neighbours.count:
-        rows.append((f"{e.other_neighbours.count:,} others", f"{e.other_neighbours.share:.4g}", "", ""))
+        rows.append((f"{e.other_neighbours.count:,} others", f"{e.other_neighbours.energy:.4g}", "", ""))
     rows.append(("memories", f"{e.memory[-1]:.4g}", "", ""))
     width = max(len(name) for name, *_ in rows)
     return "\n".join([headline(e), *(f"  {a:<{width}}{b:>12}{c:>12}{d:>10}".rstrip() for a, b, c, d in rows)])

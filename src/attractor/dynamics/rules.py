@@ -32,6 +32,11 @@ RULES: dict[str, Callable[[], Rule]] = {
 }
 
 
+def seeks_fixed_point(rule: str | Rule) -> bool:
+    """Whether a descent by this rule is to end at a fixed point; ``Trace.converged`` tells whether it did."""
+    return isinstance(find_rule(rule), Equilibrium)
+
+
 def find_rule(rule: str | Rule) -> Rule:
     """A rule by name; an unknown one raises :class:`InputError`."""
     if not isinstance(rule, str):

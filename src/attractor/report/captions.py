@@ -24,7 +24,7 @@ CAPTIONS = {
         "Found anomalies against false alarms",
         "Each point of a curve is one possible threshold: the closer to the upper left corner, the "
         "better. The dot is the threshold in use, the band the 95 % bootstrap interval of the method in "
-        "use.",
+        "use. AUROC in brackets, best first.",
     ),
     "scores": Caption(
         "Scores of normal and anomalous images",
@@ -34,15 +34,19 @@ CAPTIONS = {
     ),
     "reconstructions": Caption(
         "What the model makes of an image",
-        "The model learned to rebuild normal images; what it cannot rebuild shows bright in the "
-        "difference. All differences share one scale; rows run from high scores to low.",
+        "What the network rebuilds of an image, and by how much every place is off. Where it was tuned on the normal "
+        "images (tuning one-class), what it cannot rebuild is unlike them; else it may rebuild a defect as well as the "
+        "rest. Only the score reconstruction reads this. All differences share one scale; rows run evenly from high "
+        "scores to low.",
         wide=True,
     ),
     "heat_maps": Caption(
         "Where the model sees the anomaly",
-        "Bright regions raise the score. One colour scale serves the whole data set, so that normal "
-        "images stay dark and pictures can be compared. A light blue line, where there is one, is the "
-        "true outline.",
+        "The brighter a place, the less it is like normal images, by the score named under the scale: the one in use "
+        "where it tells places apart, else combined in tiles and places without. The heat of combined is its parts "
+        "multiplied place by place; one that judges a whole tile or image brightens all of it. One colour scale serves "
+        "the whole data set, so that pictures can be compared. A light blue line, where there is one, is the true "
+        "outline.",
         wide=True,
     ),
 }
@@ -68,8 +72,9 @@ DESCENT_CAPTIONS = {
     "memories": Caption(
         "Which memories pull them",
         "The same patches first and last: the picture, what the patch's token shows, and the memories that pull it "
-        "most, the strength over each. A memory is drawn as what a step towards it adds to the patch, grey being "
-        "nothing, scaled to its own largest value; one that does not pull is left out.",
+        "most, over each its strength: its weight in the force on the token, without unit. A memory is drawn as what a "
+        "step towards it adds to the patch, grey being nothing, scaled to its own largest value; one that does not "
+        "pull is left out.",
         wide=True,
     ),
 }

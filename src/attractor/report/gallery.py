@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
 from pathlib import PurePath
 
@@ -14,30 +14,16 @@ from PIL import Image
 from attractor.report.pictures import heat_limits, overlay
 from attractor.tasks.detection.evaluation import Evaluation, Example
 
-MOST_CARDS = 12
-
 
 def galleries(evaluation: Evaluation) -> str:
     """Return the HTML of the three galleries; a gallery without a picture is left out."""
-    by_score = sorted(evaluation.examples, key=lambda e: -e.score)
-    flagged = evaluation.scores[evaluation.method] > evaluation.threshold
-    missed = int((~flagged & (evaluation.labels == 1)).sum())
-    alarms = int((flagged & (evaluation.labels == 0)).sum())
+    showing, flagged, anomalous = evaluation.showing, evaluation.flagged, evaluation.labels == 1
+    missed, alarms = int((~flagged & anomalous).sum()), int((flagged & ~anomalous).sum())
     return "\n".join(
         (
-            _gallery(evaluation, "Most anomalous images", "highest scores first", by_score),
-            _gallery(
-                evaluation,
-                "Missed anomalies",
-                f"{missed} in all, lowest scores first",
-                [e for e in reversed(by_score) if e.label == 1 and e.score <= evaluation.threshold],
-            ),
-            _gallery(
-                evaluation,
-                "False alarms",
-                f"{alarms} in all, highest scores first",
-                [e for e in by_score if e.label == 0 and e.score > evaluation.threshold],
-            ),
+            _gallery(evaluation, "Most anomalous images", "highest scores first", showing.highest),
+            _gallery(evaluation, "Missed anomalies", f"{missed} in all, lowest scores first", showing.missed),
+            _gallery(evaluation, "False alarms", f"{alarms} in all, highest scores first", showing.alarms),
         )
     )
 
@@ -47,10 +33,10 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _gallery(evaluation: Evaluation, title: str, order: str, examples: Sequence[Example]) -> str:
-    if not examples:
+def _gallery(evaluation: Evaluation, title: str, order: str, places: Iterable[int]) -> str:
+    cards = "\n".join(_card(evaluation, example) for example in evaluation.pictures(places))
+    if not cards:
         return ""
-    cards = "\n".join(_card(evaluation, e) for e in examples[:MOST_CARDS])
     head = f"<h2>{title} <small>{order}</small></h2>"
     return f'<section>\n{head}\n<div class="gallery">\n{cards}\n</div>\n</section>'
 

@@ -12,9 +12,9 @@ from typing import Any
 from scipy.stats import binomtest
 
 from attractor import __version__
+from attractor.percent import percent
 from attractor.report.captions import CAPTIONS, Caption
 from attractor.report.gallery import data_uri, galleries
-from attractor.report.style import percent
 from attractor.tasks.detection.evaluation import Evaluation
 
 
@@ -26,20 +26,35 @@ def render_page(evaluation: Evaluation, images: Mapping[str, Path]) -> str:
         figures=figures(images, CAPTIONS),
         galleries=galleries(evaluation),
         unreadable=facts("Unreadable files", f"{len(evaluation.unreadable)}, without a score", evaluation.unreadable),
-        notes=_notes(evaluation.notes),
         provenance=facts("Provenance", "how these numbers came about", flat(evaluation.provenance)),
         version=__version__,
     )
-    return document(evaluation.title, verdict(evaluation), _key_numbers(evaluation), body)
+    about = f"Score in use: {evaluation.detector}." if evaluation.detector else ""
+    return document(
+        evaluation.title, verdict(evaluation), _key_numbers(evaluation), body, about=about, notes=evaluation.notes
+    )
 
 
-def document(title: str, verdict: str, numbers: Iterable[tuple[str, str, str]], body: str, style: str = "") -> str:
-    """Return a whole page: title, verdict and key numbers above ``body``, with ``style`` beyond the shared one."""
+def document(
+    title: str,
+    verdict: str,
+    numbers: Iterable[tuple[str, str, str]],
+    body: str,
+    style: str = "",
+    about: str = "",
+    notes: Sequence[str] = (),
+) -> str:
+    """Return a whole page: what it is ``about``, verdict, ``notes`` on that and key numbers above ``body``.
+
+    ``style`` goes beyond the shared one.
+    """
     room = files("attractor.report")
     return Template(room.joinpath("frame.html").read_text("utf-8")).substitute(
         title=escape(title),
         style=room.joinpath("page.css").read_text("utf-8") + style,
+        about=f'<p class="about">{escape(about)}</p>\n' if about else "",
         verdict=escape(verdict),
+        notes=_notes(notes),
         numbers="\n".join(number(*fact) for fact in numbers),
         body=body,
     )
@@ -50,7 +65,7 @@ def verdict(evaluation: Evaluation) -> str:
     (alarms, normal), (found, anomalous) = decisions(evaluation)
     sentence = (
         f"Of {normal} normal images {alarms} {'was' if alarms == 1 else 'were'} flagged "
-        f"({percent(alarms / normal)}, target {percent(evaluation.false_alarm_rate)}); "
+        f"({percent(alarms / normal)}; {evaluation.calibrated_to}); "
         f"of {anomalous} anomalous ones {found} {'was' if found == 1 else 'were'} found "
         f"({percent(found / anomalous)})."
     )
@@ -60,8 +75,7 @@ def verdict(evaluation: Evaluation) -> str:
 
 def decisions(evaluation: Evaluation) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return how many images of each class were flagged, and how many there are: normal first."""
-    flagged, labels = evaluation.scores[evaluation.method] > evaluation.threshold, evaluation.labels
-    normal, anomalous = labels == 0, labels == 1
+    flagged, normal, anomalous = evaluation.flagged, evaluation.labels == 0, evaluation.labels == 1
     return (int(flagged[normal].sum()), int(normal.sum())), (
         int(flagged[anomalous].sum()),
         int(anomalous.sum()),
@@ -73,8 +87,7 @@ def _key_numbers(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
     low, high = metrics["auroc_interval"]
     yield "AUROC", f"{metrics['auroc']:.3f}", f"95 % interval {low:.3f} to {high:.3f}"
     yield "Anomalies found (recall)", percent(found[0] / found[1]), _interval(*found)
-    target = f", target {percent(evaluation.false_alarm_rate)}"
-    yield "False alarms", percent(alarms[0] / alarms[1]), _interval(*alarms) + target
+    yield "False alarms", percent(alarms[0] / alarms[1]), f"{_interval(*alarms)}; {evaluation.calibrated_to}"
     yield "Average precision", f"{metrics['ap']:.3f}", "of the ranking by score"
     if "f1" in metrics:
         yield "F1", f"{metrics['f1']:.3f}", f"at the threshold; precision {percent(metrics['precision'])}"
@@ -89,7 +102,7 @@ def _key_numbers(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
 
 def _interval(count: int, total: int) -> str:
     interval = binomtest(count, total).proportion_ci(method="wilson")
-    return f"95 % interval {100 * interval.low:.1f} to {percent(interval.high)}"
+    return f"95 % interval {percent(interval.low)} to {percent(interval.high)}"
 
 
 def number(name: str, value: str, hint: str) -> str:
@@ -102,15 +115,19 @@ def _methods(evaluation: Evaluation) -> str:
     keys = ("ap", "f1", "precision", "recall", "false_alarm_rate", "oracle_f1")
     head = "".join(f"<th>{name}</th>" for name in ("method", "AUROC", *columns))
     rows = []
-    for name, metrics in sorted(evaluation.metrics.items(), key=lambda item: -item[1]["auroc"]):
+    for name, metrics in evaluation.ranked:
         low, high = metrics["auroc_interval"]
         chosen = name == evaluation.method
         cells = [f"{escape(name)}{' (in use)' if chosen else ''}"]
         cells.append(f"{metrics['auroc']:.3f} <small>[{low:.3f}, {high:.3f}]</small>")
-        cells += [f"{metrics[key]:.3f}" if key in metrics else "&ndash;" for key in keys]
+        cells += [_told(metrics[key], key) if key in metrics else "&ndash;" for key in keys]
         row = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr class="chosen">{row}</tr>' if chosen else f"<tr>{row}</tr>")
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
+
+
+def _told(value: float, metric: str) -> str:
+    return percent(value) if metric in ("precision", "recall", "false_alarm_rate") else f"{value:.3f}"
 
 
 def figures(images: Mapping[str, Path], captions: Mapping[str, Caption]) -> str:
@@ -138,7 +155,7 @@ def facts(title: str, hint: str, values: Sequence[tuple[str, Any]]) -> str:
 
 def _notes(notes: Sequence[str]) -> str:
     items = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f"<section>\n<h2>Notes</h2>\n<ul>\n{items}\n</ul>\n</section>" if notes else ""
+    return f'\n<ul class="notes" aria-label="Notes">\n{items}\n</ul>' if notes else ""
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

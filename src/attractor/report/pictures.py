@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from attractor.report.style import ANOMALOUS, NORMAL, SKY, new_figure, styled
+from attractor.report.style import ANOMALOUS, NORMAL, SKY, new_figure, short, styled
 from attractor.tasks.detection.evaluation import Evaluation, Example
 
 HEAT_MAP = colormaps["inferno"]
@@ -21,33 +21,33 @@ _Panel = Callable[[Axes, Example], None]
 @styled
 def reconstructions(evaluation: Evaluation) -> Figure | None:
     """Draw original | reconstruction | absolute difference, both classes; ``None`` without any."""
-    examples = [e for e in evaluation.examples if e.reconstruction is not None]
-    if not examples:
+    blocks = _spread(evaluation, lambda e: e.reconstruction is not None)
+    if not blocks:
         return None
     # One scale for all rows, else the harmless difference of a normal image would look as bright as a defect.
-    brightest = max(1.0, max(float(np.quantile(difference(e), 0.999)) for e in examples))
+    brightest = max(1.0, max(float(np.quantile(difference(e), 0.999)) for rows in blocks.values() for e in rows))
     panels: list[tuple[str, _Panel]] = [
         ("original", lambda axes, e: show(axes, e.original)),
         ("reconstruction", lambda axes, e: show(axes, np.asarray(e.reconstruction))),
         ("difference", lambda axes, e: show(axes, HEAT_MAP(difference(e) / brightest)[..., :3])),
     ]
-    return _rows(examples, panels, (0, brightest), "absolute difference (grey levels of 255)")
+    return _rows(blocks, panels, (0, brightest), "absolute difference (grey levels of 255)")
 
 
 @styled
 def heat_maps(evaluation: Evaluation) -> Figure | None:
     """Draw original | heat | ground truth, all heat on one scale; ``None`` where no example has heat."""
-    examples = [e for e in evaluation.examples if e.heat is not None]
-    if not examples:
+    blocks = _spread(evaluation, lambda e: e.heat is not None)
+    if not blocks:
         return None
     limits = heat_limits(evaluation)
     panels: list[tuple[str, _Panel]] = [
         ("original", lambda axes, e: show(axes, e.original)),
         ("heat", lambda axes, e: show(axes, overlay(e.original, np.asarray(e.heat), limits))),
     ]
-    if any(e.mask is not None for e in examples):
+    if any(e.mask is not None for rows in blocks.values() for e in rows):
         panels.append(("ground truth", _show_outline))
-    return _rows(examples, panels, limits, "heat (score units, one scale for all images)")
+    return _rows(blocks, panels, limits, f"heat of {short(evaluation.heat_of)} (its units, one scale for all images)")
 
 
 def difference(example: Example) -> np.ndarray:
@@ -71,11 +71,16 @@ def overlay(original: np.ndarray, heat: np.ndarray, limits: tuple[float, float])
     return np.uint8(255 * (opacity * HEAT_MAP(heat)[..., :3] + (1 - opacity) * grey))
 
 
+def _spread(evaluation: Evaluation, drawable: Callable[[Example], bool]) -> dict[int, list[Example]]:
+    """By class, where there are any, the examples spread from its highest score to its lowest."""
+    pictures = {label: evaluation.pictures(places) for label, places in enumerate(evaluation.showing.spread)}
+    return {label: rows for label, found in pictures.items() if (rows := [e for e in found if drawable(e)])}
+
+
 def _rows(
-    examples: Sequence[Example], panels: Sequence[tuple[str, _Panel]], limits: tuple[float, float], scale: str
+    blocks: dict[int, list[Example]], panels: Sequence[tuple[str, _Panel]], limits: tuple[float, float], scale: str
 ) -> Figure:
     """Lay out normal examples left and anomalous ones right, one a row, with the colour scale below."""
-    blocks = {label: rows for label in (0, 1) if (rows := _spread([e for e in examples if e.label == label]))}
     height = max(len(rows) for rows in blocks.values())
     figure = new_figure(1.5 * len(panels) * len(blocks) + 0.3, 1.5 * height + 1.2)
     above, below = figure.subfigures(2, 1, height_ratios=[1.5 * height + 0.6, 0.6], squeeze=False)[:, 0]
@@ -85,13 +90,6 @@ def _rows(
         _block(part.subplots(height, len(panels), squeeze=False), rows, panels)
     _colour_bar(below, limits, scale)
     return figure
-
-
-def _spread(examples: Sequence[Example], most: int = 5) -> list[Example]:
-    """At most ``most`` examples, evenly from the highest score to the lowest: no choice of the prettiest."""
-    ranked = sorted(examples, key=lambda e: -e.score)
-    places = np.linspace(0, len(ranked) - 1, min(most, len(ranked)))
-    return [ranked[round(place)] for place in places]
 
 
 def _block(grid: np.ndarray, rows: Sequence[Example], panels: Sequence[tuple[str, _Panel]]) -> None:

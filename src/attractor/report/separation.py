@@ -21,8 +21,7 @@ _Bar = tuple[str, float, Sequence[float]]  # name, AUROC, 95 % interval
 @styled
 def auroc_bars(evaluation: Evaluation) -> Figure:
     """Draw the AUROC and its 95 % interval of each method and, if there are several, each kind of anomaly."""
-    methods = [(name, m["auroc"], m["auroc_interval"]) for name, m in evaluation.metrics.items()]
-    methods.sort(key=lambda bar: bar[1])
+    methods = [(name, m["auroc"], m["auroc_interval"]) for name, m in reversed(evaluation.ranked)]
     panels = [("Methods, all anomalies", methods, evaluation.method)]
     if kinds := category_auroc(evaluation):
         shown = kinds[:MOST_CATEGORIES]
@@ -71,13 +70,16 @@ def _bars(axes: Axes, bars: Sequence[_Bar], colours: list[str]) -> None:
 @styled
 def roc_curves(evaluation: Evaluation) -> Figure:
     """Draw the ROC of each method, the chosen one with its 95 % band and the calibrated operating point."""
-    figure = new_figure(6.6, 6.2)
+    lines = -(-(len(evaluation.metrics) + 3) // 2)  # of the legend: methods, band, dot and chance in two columns
+    figure = new_figure(6.6, 6.2 + 0.21 * lines)
     axes = figure.subplots()
+    styles = _styles(evaluation)
+    for name, metrics in evaluation.ranked:
+        rates, found, _ = roc_curve(evaluation.labels, evaluation.scores[name])
+        axes.plot(rates, found, label=f"{short(name)} ({metrics['auroc']:.3f})", **styles[name])
+    _draw_interval(axes, evaluation)
+    _draw_operating_point(axes, evaluation)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="chance (0.500)")
-    for index, name in enumerate(name for name in evaluation.scores if name != evaluation.method):
-        style = ("-", "--", "-.")[index // len(OTHERS) % 3]
-        _curve(axes, evaluation, name, OTHERS[index % len(OTHERS)], linestyle=style, linewidth=1.1)
-    _chosen_curve(axes, evaluation)
     axes.set(
         xlabel="normal images flagged (false-alarm rate)",
         ylabel="anomalous images found (recall)",
@@ -85,21 +87,27 @@ def roc_curves(evaluation: Evaluation) -> Figure:
         ylim=(0, 1),
         aspect="equal",
     )
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
-def _curve(axes: Axes, evaluation: Evaluation, name: str, colour: str, **style: Any) -> None:
-    rates, found, _ = roc_curve(evaluation.labels, evaluation.scores[name])
-    label = f"{short(name)} ({evaluation.metrics[name]['auroc']:.3f})"
-    axes.plot(rates, found, color=colour, label=label, **style)
+def _styles(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """How the curve of each method is drawn: the chosen one thick and above all."""
+    others = [name for name in evaluation.scores if name != evaluation.method]
+    styles: dict[str, dict[str, Any]] = {evaluation.method: {"color": BLUE, "linewidth": 2.6, "zorder": 4}}
+    for index, name in enumerate(others):
+        line = ("-", "--", "-.")[index // len(OTHERS) % 3]
+        styles[name] = {"color": OTHERS[index % len(OTHERS)], "linestyle": line, "linewidth": 1.1}
+    return styles
 
 
-def _chosen_curve(axes: Axes, evaluation: Evaluation) -> None:
-    labels, scores = evaluation.labels, evaluation.scores[evaluation.method]
-    rates, _, low, high = roc_interval(labels, scores)
-    axes.fill_between(rates, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95 % interval")
-    _curve(axes, evaluation, evaluation.method, BLUE, linewidth=2.6)
-    flagged = scores > evaluation.threshold
+def _draw_interval(axes: Axes, evaluation: Evaluation) -> None:
+    rates, _, low, high = roc_interval(evaluation.labels, evaluation.scores[evaluation.method])
+    label = f"95 % interval, {short(evaluation.method)}"
+    axes.fill_between(rates, low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)
+
+
+def _draw_operating_point(axes: Axes, evaluation: Evaluation) -> None:
+    flagged, labels = evaluation.flagged, evaluation.labels
     point = flagged[labels == 0].mean(), flagged[labels == 1].mean()
     axes.plot(*point, "o", color=INK, markersize=8, zorder=5, clip_on=False, label="calibrated threshold")

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from attractor.files import replacing
+from attractor.percent import percent
 
 # Okabe and Ito (2008): eight colours that people with any common colour blindness tell apart.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
@@ -74,11 +75,6 @@ def short(text: str, limit: int = 28) -> str:
     """Return ``text`` on one line of at most ``limit`` characters, for a label in a figure."""
     line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def percent(value: float) -> str:
-    """Return a share in percent, with one decimal place where it tells something."""
-    return f"{100 * value:.1f}".removesuffix(".0") + "\u00a0%"
 
 
 def percent_ticks(axes: Axes) -> None:

@@ -43,7 +43,7 @@ def _write_scores(evaluation: Evaluation, path: Path) -> None:
         evaluation.categories,
         chosen.tolist(),
         evaluation.p_values.tolist(),
-        (chosen > evaluation.threshold).astype(int).tolist(),
+        evaluation.flagged.astype(int).tolist(),
         *(scores.tolist() for scores in evaluation.scores.values()),
     ]
     write_text(path, csv_text(header, zip(evaluation.paths, *columns, strict=True)))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attractor.errors import InputError
+from attractor.percent import percent
 
 ROUNDING = 1e-9  # so that 0.29 * 100 counts as 29
 TIE = 1e-5  # part of a score that float32 does not tell apart, by which the same image varies from batch to batch
@@ -73,8 +74,8 @@ class ConformalCalibrator:
         if n >= needed:
             return None
         return (
-            f"{n} calibration scores support no false-alarm rate below {100 * self.achievable_rate:.2f} %, "
-            f"at which decisions are made: {100 * self.false_alarm_rate:.2f} % needs {needed} normal ones held out"
+            f"{n} calibration scores support no false-alarm rate below {percent(self.achievable_rate)}, "
+            f"at which decisions are made: {percent(self.false_alarm_rate)} needs {needed} normal ones held out"
         )
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:

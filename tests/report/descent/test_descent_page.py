@@ -15,6 +15,7 @@ from PIL import Image
 from attractor.report.descent import page as descent_page
 from attractor.report.descent.page import render_descent, verdict
 from attractor.report.descent.pictures import Descent
+from attractor.tasks.inpainting.walk import Walk
 
 
 def data_of(page):
@@ -116,7 +117,27 @@ def test_the_verdict_counts_steps_and_rises(descent):
     energies = first.energies.clone()
     energies[:, 1] = torch.tensor([0.0, 1.0, 0.5, 0.75])
     risen = replace(descent.walk, traces=(replace(first, energies=energies), descent.walk.traces[1]))
-    assert verdict(Descent(risen, 1)).endswith("2 of these steps went up. Shown as the model sees it, 24 x 16 pixels.")
+    assert verdict(Descent(risen, 1)).endswith("2 of these went up. Shown as the model sees it, 24 x 16 pixels.")
+
+
+def test_a_fixed_point_that_was_not_reached_is_said(descent):
+    walk = descent.walk
+    given = (walk.model, walk.model.normalize(walk.images), walk.hidden)
+    missing = "No fixed point, which the rule seeks, was reached within these steps."
+    assert missing in verdict(Descent(Walk.of(*given, "equilibrium", steps=2)))
+    assert missing not in verdict(descent)  # whose rule seeks none
+    settled = tuple(replace(trace, converged=torch.ones(2, dtype=torch.bool)) for trace in walk.traces)
+    assert missing not in verdict(Descent(replace(walk, rule="equilibrium", traces=settled)))
+    half = (settled[0], replace(settled[1], converged=torch.tensor([True, False])))
+    assert [missing in verdict(Descent(replace(walk, rule="equilibrium", traces=half), i)) for i in (0, 1)] == [
+        False,
+        True,
+    ]
+
+
+def test_numbers_say_after_which_step(page, descent):
+    assert "<span>Energy after 6 steps</span>" in page
+    assert f"from {descent.energies['total'][0]:.4g}" not in page
 
 
 def test_sheets_hold_the_pictures_in_reading_order(page, descent):

@@ -73,8 +73,8 @@ def test_shares_add_up_to_the_energy(directed, merged, node):
     (found,) = explain_nodes(detector, graph, [node], top=4)
     expected = energies(detector, graph, node)
     np.testing.assert_allclose(np.add(found.attention, found.memory), expected, rtol=0, atol=1e-9)
-    named = sum(part.share for part in (*found.neighbours, *found.memories))
-    rest = found.other_neighbours.share + found.other_memories.share
+    named = sum(part.energy for part in (*found.neighbours, *found.memories))
+    rest = found.other_neighbours.energy + found.other_memories.energy
     assert named + rest == pytest.approx(float(expected[-1]), abs=1e-9)
     assert found.energy == pytest.approx(float(expected[-1]), abs=1e-9)
 
@@ -107,10 +107,10 @@ def test_the_largest_are_named_in_order_and_the_rest_counted():
     assert few.memories == all_of_them.memories[:4]
     assert len(all_of_them.neighbours) == 38 + 2  # node 3 and 7 are there in both relations
     assert few.other_neighbours.count == 36
-    assert few.other_neighbours.share == pytest.approx(sum(n.share for n in all_of_them.neighbours[4:]))
+    assert few.other_neighbours.energy == pytest.approx(sum(n.energy for n in all_of_them.neighbours[4:]))
     assert all_of_them.other_neighbours == Rest(0, pytest.approx(0, abs=1e-12))
     for parts in (all_of_them.neighbours, all_of_them.memories):
-        sizes = [abs(part.share) for part in parts]
+        sizes = [abs(part.energy) for part in parts]
         assert sizes == sorted(sizes, reverse=True)
         assert sizes[-1] > 0
     assert few.other_memories.count == 2 * 6 - 4
@@ -127,12 +127,15 @@ def test_a_member_counts_for_its_part_of_the_mean():
     assert together.energy == pytest.approx(sum(e.energy for e in alone) / 2)
     for neighbour in together.neighbours:
         shares = [
-            n.share for e in alone for n in e.neighbours if (n.node, n.relation) == (neighbour.node, neighbour.relation)
+            n.energy
+            for e in alone
+            for n in e.neighbours
+            if (n.node, n.relation) == (neighbour.node, neighbour.relation)
         ]
-        assert neighbour.share == pytest.approx(sum(shares) / 2)
+        assert neighbour.energy == pytest.approx(sum(shares) / 2)
     for memory in together.memories:
-        (share,) = [m.share for m in alone[memory.member].memories if m.memory == memory.memory]
-        assert memory.share == pytest.approx(share / 2)
+        (share,) = [m.energy for m in alone[memory.member].memories if m.memory == memory.memory]
+        assert memory.energy == pytest.approx(share / 2)
 
 
 def test_scores_ranks_and_features_are_the_nodes_own():

@@ -54,22 +54,30 @@ def verdict(descent: Descent) -> str:
     energies = "one energy" if blocks == 1 else f"{blocks} energies, one after another,"
     rises = int(descent.walk.trace.rises()[descent.sample])
     height, width = descent.image.shape[:2]
+    unsettled = bool(descent.walk.unsettled[descent.sample])
+    halfway = " No fixed point, which the rule seeks, was reached within these steps." if unsettled else ""
     return (
-        f"{hidden} of {len(descent.hidden)} patches were hidden. Nothing but {len(descent.frames) - blocks} steps "
-        f"downhill on {energies} filled them in; {rises or 'none'} of these steps went up. Shown as the model sees it, "
-        f"{width} x {height} pixels."
+        f"{hidden} of {len(descent.hidden)} patches were hidden. Nothing but {_steps(descent)} downhill on {energies} "
+        f"filled them in; {rises or 'none'} of these went up.{halfway} Shown as the model sees it, {width} x {height} "
+        "pixels."
     )
+
+
+def _steps(descent: Descent) -> str:
+    steps = len(descent.frames) - descent.blocks[-1] - 1
+    return f"{steps} step{'' if steps == 1 else 's'}"
 
 
 def _key_numbers(descent: Descent) -> Iterable[tuple[str, str, str]]:
     energies, forces = descent.energies["total"], descent.forces
     paths = descent.moves[:, 1:].sum(axis=0)
-    yield "Energy", _digits(energies[-1]), f"from {_digits(energies[0])}"
-    yield "Force |dE/dg|", _digits(forces[-1]), f"from {_digits(forces[0])}"
+    steps = _steps(descent)
+    yield f"Energy after {steps}", _digits(energies[-1]), f"{_digits(energies[0])} before the first"
+    yield f"Force |dE/dg| after {steps}", _digits(forces[-1]), f"{_digits(forces[0])} before the first"
     for name, group in (("hidden", descent.hidden), ("given", ~descent.hidden)):
         if group.any():
             mean = _digits(paths[group].mean())
-            yield f"Path of a {name} token", mean, f"mean length, {group.sum()} tokens"
+            yield f"Path of a {name} token in {steps}", mean, f"mean length, {group.sum()} tokens"
 
 
 def _digits(value: float) -> str:

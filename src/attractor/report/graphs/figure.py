@@ -13,11 +13,12 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from attractor.percent import percent
 from attractor.report.graphs.marks import draw_dots, draw_lines, keys
 from attractor.report.graphs.names import write_labels, write_numbers
 from attractor.report.graphs.picture import STARTS, WIDTH, Picture
 from attractor.report.pictures import HEAT_MAP
-from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, percent, short, styled
+from attractor.report.style import BLUE, GREY, PALE, VERMILION, new_figure, short, styled
 from attractor.tasks.graphs.explanation import GraphExplanation
 
 CARRIED = HEAT_MAP.reversed()  # the lower an energy, the brighter
@@ -28,7 +29,7 @@ BELOW = 1.05  # inches for the keys and the caption
 
 @styled
 def draw_explanation(explanation: GraphExplanation) -> Figure:
-    """Draw a graph twice: nodes and edges by their shares in the energy, and nodes by what the class owes to each.
+    """Draw a graph twice: nodes and edges by their energies, and nodes by what the class owes to each.
 
     Of a graph of more than 500 nodes the part around those that the reader attends to most, as the caption then says.
     """
@@ -84,9 +85,9 @@ def _draw_energy(axes: Axes, picture: Picture) -> None:
     colours = scale.to_rgba(energy)
     draw_lines(axes, picture)
     draw_dots(axes, picture, colours)
-    write_labels(axes, picture, colours)
+    written = write_labels(axes, picture, colours)
     _finish(axes, picture, "What carries the energy")
-    bar = _colour_bar(axes, scale, "colour of a node: its share in the energy")
+    bar = _colour_bar(axes, scale, f"colour of a node: its energy\n{written}")
     bar.ax.invert_xaxis()  # what holds a graph where it is lowers the energy, and is to the right
 
 
@@ -98,10 +99,10 @@ def _draw_evidence(axes: Axes, picture: Picture) -> None:
     colours = scale.to_rgba(np.ma.masked_invalid(evidence))
     axes.add_collection(LineCollection(picture.segments(), colors=GREY, linewidths=0.8, zorder=1))
     draw_dots(axes, picture, colours)
-    write_numbers(axes, picture, colours, size)
+    written = write_numbers(axes, picture, colours, size)
     _finish(axes, picture, "What the class rests on")
     grey = " (grey: not tried)" if np.isnan(evidence).any() else ""
-    _colour_bar(axes, scale, f"colour of a node: log-probability that the class loses without it{grey}")
+    _colour_bar(axes, scale, f"colour of a node: log-probability that the class loses without it{grey}\n{written}")
 
 
 def _finish(axes: Axes, picture: Picture, title: str) -> None:

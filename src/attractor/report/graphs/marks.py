@@ -10,8 +10,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
+from attractor.percent import percent
 from attractor.report.graphs.picture import LARGEST, Column, Picture
-from attractor.report.style import INK, PALE, percent
+from attractor.report.style import INK, PALE
 
 SHADES = LinearSegmentedColormap.from_list("shades", [PALE, INK])
 WIDEST, THINNEST = 0.28, 0.04  # of the diameter of the largest node
@@ -41,7 +42,7 @@ def keys(picture: Picture) -> list[Line2D]:
         for i in _extremes(attention)
     ]
     lines = [
-        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"an edge with {energy[i]:,.3g} of the energy")
+        Line2D([], [], color=colours[i], linewidth=widths[i], label=f"an edge of energy {energy[i]:,.3g}")
         for i in _extremes(np.abs(energy))
     ]
     return dots + lines

@@ -18,22 +18,29 @@ ABOVE: Any = {"ha": "center", "va": "bottom", "fontsize": 9}
 APART = 24.0  # points at least between two that are named
 
 
-def write_labels(axes: Axes, picture: Picture, colours: Column) -> None:
-    """Write its label on every node of ``colours (N, 4)``, where they have one; else, and of many nodes, numbers."""
+def write_labels(axes: Axes, picture: Picture, colours: Column) -> str:
+    """Write its label on every node of ``colours (N, 4)``, where they have one; else, and of many nodes, numbers.
+
+    Returns in words what is written.
+    """
     labels = [label for _, label in picture.graph.nodes(data="label")]
     if len(labels) <= FEW and any(label is not None for label in labels):
         _write_on(axes, picture, colours, ["?" if label is None else short(str(label), 6) for label in labels])
-    else:
-        write_numbers(axes, picture, colours, picture.nodes("attention"))
+        return "on a node: its label"
+    return write_numbers(axes, picture, colours, picture.nodes("attention"))
 
 
-def write_numbers(axes: Axes, picture: Picture, colours: Column, weight: Column) -> None:
-    """Write its number on every node of ``colours (N, 4)``; of many, beside those of most ``weight (N,)``."""
+def write_numbers(axes: Axes, picture: Picture, colours: Column, weight: Column) -> str:
+    """Write its number on every node of ``colours (N, 4)``; of many, beside those of most ``weight (N,)``.
+
+    Returns in words what is written.
+    """
     numbers = [str(node) for node in picture.graph]
     if len(numbers) <= FEW:
         _write_on(axes, picture, colours, numbers)
-    else:
-        _write_beside(axes, picture, numbers, weight)
+        return "on a node: its number"
+    _write_beside(axes, picture, numbers, weight)
+    return "beside some nodes: their numbers"
 
 
 def _write_on(axes: Axes, picture: Picture, colours: Column, texts: list[str]) -> None:

@@ -10,34 +10,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from attractor.percent import percent
 from attractor.report.nodes.ring import SHOWN, beyond, draw_ring
-from attractor.report.style import BLUE, GREEN, INK, ORANGE, new_figure, percent, short, styled
+from attractor.report.style import BLUE, GREEN, INK, ORANGE, new_figure, short, styled
 from attractor.tasks.nodes.explanation import NodeExplanation
 
 MEMORIES = 3  # of them named: they have no meaning of their own
 
 
 class Bar(NamedTuple):
-    """A share in the energy, of one by name or of several."""
+    """What one by name or several add to the energy."""
 
     label: str
-    share: float
+    energy: float
     colour: str
     several: bool = False
 
 
 @styled
 def draw_explanation(explanation: NodeExplanation) -> Figure:
-    """Draw a node among its neighbours, the largest shares in its energy, the energy along the descent, its features.
+    """Draw a node among its neighbours, the largest parts of its energy, the energy along the descent, its features.
 
     There is room for ten neighbours and ten features; the other neighbours are drawn as one.
     """
     figure = new_figure(12.5, 9.4)
     figure.suptitle(headline(explanation), x=0.01, ha="left", fontsize=13, fontweight="bold")
     panels: Any = figure.subfigures(2, 2, height_ratios=[1.7, 1])  # each laid out by itself
-    ring, shares, descent, features = (panel.subplots() for panel in panels.flat)
+    ring, parts, descent, features = (panel.subplots() for panel in panels.flat)
     draw_ring(ring, explanation)
-    _draw_shares(shares, bars(explanation))
+    _draw_parts(parts, bars(explanation))
     _draw_descent(descent, explanation)
     _draw_features(features, explanation)
     return figure
@@ -61,21 +62,24 @@ def part(rank: float) -> str:
 def bars(explanation: NodeExplanation) -> list[Bar]:
     """Neighbours, then memories, of each the largest and what is left: the whole energy."""
     e, others = explanation, beyond(explanation)
-    shown = [Bar(short(f"node {n.node} {n.relation}"), n.share, GREEN) for n in e.neighbours[:SHOWN]]
+    shown = [Bar(short(f"node {n.node} {n.relation}"), n.energy, GREEN) for n in e.neighbours[:SHOWN]]
     if others.count:
-        shown.append(Bar(f"other neighbours ({others.count:,})", others.share, GREEN, several=True))
+        shown.append(Bar(f"other neighbours ({others.count:,})", others.energy, GREEN, several=True))
     named = e.memories[:MEMORIES]
-    shown += [Bar(f"memory {m.memory}" + f", member {m.member}" * (e.members > 1), m.share, ORANGE) for m in named]
+    shown += [Bar(f"memory {m.memory}" + f", member {m.member}" * (e.members > 1), m.energy, ORANGE) for m in named]
     left = len(e.memories) - len(named) + e.other_memories.count
-    return [*shown, Bar(f"other memories ({left:,})", e.memory[-1] - sum(m.share for m in named), ORANGE, several=True)]
+    return [
+        *shown,
+        Bar(f"other memories ({left:,})", e.memory[-1] - sum(m.energy for m in named), ORANGE, several=True),
+    ]
 
 
-def _draw_shares(axes: Axes, shown: list[Bar]) -> None:
+def _draw_parts(axes: Axes, shown: list[Bar]) -> None:
     axes.invert_xaxis()  # what holds the node where it is lowers the energy, and is drawn to the right
-    _bars(axes, [bar.label for bar in shown], [bar.share for bar in shown], [bar.colour for bar in shown])
+    _bars(axes, [bar.label for bar in shown], [bar.energy for bar in shown], [bar.colour for bar in shown])
     for patch, bar in zip(axes.patches, shown, strict=True):
         patch.set(alpha=0.5 if bar.several else 1, hatch="///" if bar.several else None)
-    axes.set(title="What its energy is made of", xlabel="share in the energy")
+    axes.set(title="What its energy is made of", xlabel="energy")
 
 
 def _draw_descent(axes: Axes, explanation: NodeExplanation) -> None:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from attractor.percent import percent
 from attractor.report.pictures import HEAT_MAP
-from attractor.report.style import GREY, INK, percent, short
+from attractor.report.style import GREY, INK, short
 from attractor.tasks.nodes.explanation import NodeExplanation, Rest
 
 SHOWN = 10  # neighbours that there is room for
@@ -18,15 +19,15 @@ THINNEST, WIDEST = 0.8, 11.0  # points
 
 
 def draw_ring(axes: Axes, explanation: NodeExplanation) -> None:
-    """Draw the node and its first neighbours, a line to each as wide as its share; the others as one broken line."""
+    """Draw the node and its first neighbours, a line to each as wide as its energy; the others as one broken line."""
     neighbours, others = explanation.neighbours[:SHOWN], beyond(explanation)
     places = len(neighbours) + (others.count > 0)
     angles = np.pi / 2 - np.linspace(0, 2 * np.pi, places, endpoint=False)
-    sizes = np.abs([neighbour.share for neighbour in neighbours])
+    sizes = np.abs([neighbour.energy for neighbour in neighbours])
     largest = max([*sizes, np.finfo(float).tiny])
     for angle, neighbour, size in zip(angles, neighbours, sizes, strict=False):
         width = THINNEST + (WIDEST - THINNEST) * size / largest
-        _spoke(axes, angle, linewidth=width, linestyle="-" if neighbour.share <= 0 else ":")
+        _spoke(axes, angle, linewidth=width, linestyle="-" if neighbour.energy <= 0 else ":")
         _node(axes, angle, 1.0, 360, neighbour.rank)
         _label(axes, angle, 1.17, f"{neighbour.node}\n{short(neighbour.relation, 16)}".rstrip())
     if others.count:
@@ -46,7 +47,7 @@ def draw_ring(axes: Axes, explanation: NodeExplanation) -> None:
 def beyond(explanation: NodeExplanation) -> Rest:
     """The neighbours that there is no room for, those that are not named among them."""
     left, others = explanation.neighbours[SHOWN:], explanation.other_neighbours
-    return Rest(len(left) + others.count, sum(neighbour.share for neighbour in left) + others.share)
+    return Rest(len(left) + others.count, sum(neighbour.energy for neighbour in left) + others.energy)
 
 
 def _spoke(axes: Axes, angle: float, **style: Any) -> None:
@@ -70,4 +71,5 @@ def _draw_key(axes: Axes) -> None:
     ranks = ScalarMappable(Normalize(0, 1), HEAT_MAP)
     bar = axes.figure.colorbar(ranks, ax=axes, orientation="horizontal", shrink=0.7, aspect=35, pad=0.02)
     bar.ax.xaxis.set_major_formatter(lambda value, _: percent(value))
-    bar.set_label("colour: part of all nodes that score lower\nwidth: share in the energy, dotted where it raises it")
+    width = "width of a line: its part of the energy, dotted where it raises it"
+    bar.set_label(f"colour of a node: part of all nodes that score lower\n{width}")

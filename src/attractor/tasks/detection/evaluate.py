@@ -16,6 +16,7 @@ from attractor.scoring.metrics import image_metrics, pixel_metrics
 from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
 from attractor.tasks.detection.evaluation import Evaluation, Example
 from attractor.tasks.detection.scorer import shown
+from attractor.tasks.detection.showing import Showing
 
 
 def evaluate(
@@ -29,6 +30,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate ``detector`` on labelled images; pixel metrics where there are masks, ``examples`` for a report.
 
+    ``title`` says what is judged, and of which detector, if it has a name.
     Raises :class:`InputError` when all readable images are of one class.
     """
     masked = any(mask is not None for mask in labelled.masks)
@@ -48,6 +50,7 @@ def evaluate(
         except InputError as error:  # a bad mask must not cost the image metrics
             notes = [f"no pixel metrics: {error}"]
     calibrator = detector.calibrators_[result.method]
+    showing = Showing.of(result.scores[result.method], labels, result.anomalous)
     if calibrator.warning:
         notes.append(calibrator.warning)
     return Evaluation(
@@ -59,11 +62,14 @@ def evaluate(
         method=result.method,
         p_values=result.p_values,
         threshold=calibrator.threshold,
-        false_alarm_rate=detector.false_alarm_rate,
+        false_alarm_rate=calibrator.false_alarm_rate,
+        rate_in_force=calibrator.achievable_rate,
         metrics=metrics,
         pixel_metrics=pixels,
-        examples=[_example(detector, labelled, result, i) for i in _worth_showing(result, labels)] if examples else [],
+        examples=[_example(detector, labelled, result, i) for i in showing.places] if examples else [],
+        heat_of=shown({name: name for name in detector.heat_limits_}, result.method),
         heat_limits=result.heat_limits,
+        detector=_described(detector, result.method),
         unreadable=[(error.path, error.reason) for error in result.unreadable],
         notes=notes,
     )
@@ -83,14 +89,14 @@ def _pixels(result: ImageScores, labelled: LabelledSource) -> tuple[dict[str, fl
     return pixel_metrics(masks, heats), notes
 
 
-def _worth_showing(result: ImageScores, labels: np.ndarray) -> list[int]:
-    """Places in the result: highest, middle and lowest anomalies, highest and evenly spread normals."""
-    order = np.argsort(-result.scores[result.method])
-    anomalies, normals = order[labels[order] == 1], order[labels[order] == 0]
-    middle = len(anomalies) // 2
-    chosen = [*anomalies[:5], *anomalies[middle : middle + 3], *anomalies[-4:], *normals[:5]]
-    chosen += [normals[round(i)] for i in np.linspace(0, len(normals) - 1, 5)]
-    return list(dict.fromkeys(int(place) for place in chosen))
+def _described(detector: AnomalyDetector, method: str) -> str:
+    """How it scores, and on what it was fitted and calibrated."""
+    tiles = f" and overlapping tiles of them at up to {detector.resolution} pixels" if detector.tiles else ""
+    fitting, calibration = detector.split_["fitting"], detector.split_["calibration"]
+    return (
+        f"{method} of whole images{tiles}, tuning {detector.tuning}; fitted on {fitting} normal images, "
+        f"calibrated on {calibration} others"
+    )
 
 
 def _example(detector: AnomalyDetector, labelled: LabelledSource, result: ImageScores, place: int) -> Example:
@@ -98,6 +104,7 @@ def _example(detector: AnomalyDetector, labelled: LabelledSource, result: ImageS
     original, reconstruction, heat = look(detector, labelled.source, index, result.method)
     mask = labelled.masks[index]
     return Example(
+        place=place,
         path=result.names[place],
         label=int(labelled.labels[index]),
         score=float(result.scores[result.method][place]),

@@ -18,7 +18,7 @@ from attractor.data.images import UnreadableImage
 from attractor.data.masks import patches_of
 from attractor.data.sources import as_source
 from attractor.dynamics import Rule
-from attractor.dynamics.rules import find_rule
+from attractor.dynamics.rules import find_rule, seeks_fixed_point
 from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig, preset
 from attractor.models.device import default_device
@@ -28,7 +28,7 @@ from attractor.scoring.inpainting import psnr
 from attractor.tasks import settings
 from attractor.tasks.inpainting.saved import load_inpainter, save_inpainter
 from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
-from attractor.tasks.inpainting.walk import Walk
+from attractor.tasks.inpainting.walk import Walk, unsettled
 from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import seed_everything, train
@@ -201,8 +201,8 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         With a list ``unreadable`` images that cannot be read are appended to it and left out.
         """
         for batch in batches(self._sketches(images, mask, share, seed, unreadable)):
-            for sketch, painted in zip(batch, self._descend(batch), strict=True):
-                yield sketch.painting(painted)
+            for sketch, painted, halfway in zip(batch, *self._descend(batch), strict=True):
+                yield sketch.painting(painted, halfway)
 
     def _sketches(
         self, images: Any, mask: Any, share: float, seed: int, unreadable: list[UnreadableImage] | None = None
@@ -213,15 +213,19 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         return progress(sketches, "painting", total=len(source))
 
     @torch.no_grad()
-    def _descend(self, batch: list[Sketch]) -> Tensor:
-        """What the tokens show in the end, ``(B, C, h, w)`` in 0..1."""
+    def _descend(self, batch: list[Sketch]) -> tuple[Tensor, list[bool]]:
+        """What the tokens show in the end, ``(B, C, h, w)`` in 0..1, and which of them are unsettled."""
         model = self.ready()
         views, hidden = _stacked(batch, model)
-        x, _ = model.evolve(model.tokens(views, hidden), self.rule, steps=self.steps, step_size=self.step_size)
+        seeking = seeks_fixed_point(self.rule)  # else nobody asks for the trace, which costs time
+        x, traces = model.evolve(
+            model.tokens(views, hidden), self.rule, seeking, steps=self.steps, step_size=self.step_size
+        )
         painted = unpatchify(model.read(x).float(), model.grid(views), model.config.patch)
         if not painted.isfinite().all():
             raise InputError("the descent went beyond all numbers; take a smaller step size, or the guaranteed rule")
-        return model.denormalize(painted).cpu()
+        halfway = unsettled(self.rule, traces).tolist() if seeking else [False] * len(batch)
+        return model.denormalize(painted).cpu(), halfway
 
     def _check_fitted(self) -> None:
         """Refuse random weights; a pretrained model paints as it is."""

@@ -25,13 +25,17 @@ Masks = Callable[[int, Frame], Tensor]
 
 @dataclass(frozen=True)
 class Painting:
-    """Image number ``index``, ``(C, H, W)`` in 0..1, its hidden pixels ``mask (H, W)``, and it ``filled`` in."""
+    """Image number ``index``, ``(C, H, W)`` in 0..1, its hidden pixels ``mask (H, W)``, and it ``filled`` in.
+
+    ``unsettled``: the rule seeks a fixed point and ran out of steps.
+    """
 
     index: int
     name: str
     image: Tensor
     mask: Tensor
     filled: Tensor
+    unsettled: bool
 
     @property
     def mse(self) -> Tensor:
@@ -51,11 +55,12 @@ class Sketch:
     view: Tensor
     blank: Tensor
 
-    def painting(self, painted: Tensor) -> Painting:
+    def painting(self, painted: Tensor, unsettled: bool) -> Painting:
         """The finished image, from the view as it was painted."""
         # a patch counts as hidden if any of its pixels is: those that are known stay
         seen = torch.where(self.blank, painted, self.view)
-        return Painting(self.index, self.name, self.image, self.mask, self.frame.restore(self.image, self.mask, seen))
+        filled = self.frame.restore(self.image, self.mask, seen)
+        return Painting(self.index, self.name, self.image, self.mask, filled, unsettled)
 
     @property
     def limit(self) -> int:

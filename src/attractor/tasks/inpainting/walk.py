@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from attractor.data.masks import pixels_of
 from attractor.dynamics import Rule, Trace, energy_parts
+from attractor.dynamics.rules import seeks_fixed_point
 from attractor.errors import InputError
 from attractor.models import ImageET
 from attractor.models.patches import unpatchify
@@ -61,6 +63,11 @@ class Walk:
         """The traces of all blocks as one."""
         first, *rest = self.traces
         return sum(rest, start=first)
+
+    @property
+    def unsettled(self) -> Tensor:
+        """Which images a rule that seeks a fixed point left without one in a block, for want of steps; ``(B,)``."""
+        return unsettled(self.rule, self.traces)
 
     @cached_property
     def energies(self) -> dict[str, Tensor]:
@@ -139,6 +146,12 @@ class Walk:
     def _g(self, state: int, sample: int) -> Tensor:
         """What the energy of a state reads, ``(1, 1 + N, D)``."""
         return self.model.descents[self.block(state)].norm(self._tokens[state, sample].unsqueeze(0))
+
+
+def unsettled(rule: str | Rule, traces: Sequence[Trace]) -> Tensor:
+    """Of a descent through blocks, one trace each: as :attr:`Walk.unsettled`, ``(B,)``."""
+    converged = torch.stack([trace.converged for trace in traces]).all(dim=0)
+    return ~converged & seeks_fixed_point(rule)
 
 
 def _taken(trace: Trace) -> Trace:

@@ -23,7 +23,7 @@ class NeighbourShare:
 
     node: int
     relation: str
-    share: float
+    energy: float
     score: float
     rank: float
 
@@ -34,7 +34,7 @@ class MemoryShare:
 
     member: int
     memory: int
-    share: float
+    energy: float
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rest:
     """How many are not named one by one, and what they add together."""
 
     count: int
-    share: float
+    energy: float
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class NodeExplanation:
     Neighbours, memories and features are the largest, in order of size; what the others add is beside them. A
     neighbour in two relations is there twice. ``rank`` is the part of all nodes that score lower, 0 to 1. The parts of
     the energy along the descent, before the first step and after each, are ``attention`` and ``memory``.
-    Of several ``members`` the energy is the mean, as is every neighbour's share; a memory is one member's own, which
-    the others do not have, and its share is that in the mean.
+    Of several ``members`` the energy is the mean, as is every neighbour's; a memory is one member's own, which the
+    others do not have, and its energy is what it adds to the mean.
     """
 
     node: int
@@ -130,7 +130,7 @@ def _attention(shares: EnergyShares, relations: list[str], scores: np.ndarray, t
         NeighbourShare(
             node=int(sources[i]),
             relation=relations[int(shares.relations[i])],
-            share=float(ends[i]),
+            energy=float(ends[i]),
             score=float(scores[sources[i]]),
             rank=_rank(scores, sources[i]),
         )
@@ -148,7 +148,7 @@ def _memory(shares: EnergyShares, top: int) -> dict[str, Any]:
     ends = shares.memory[-1].numpy()
     order = [i for i in _largest(ends.ravel(), top) if ends.flat[i]]
     named = tuple(
-        MemoryShare(member=int(i // ends.shape[1]), memory=int(i % ends.shape[1]), share=float(ends.flat[i]))
+        MemoryShare(member=int(i // ends.shape[1]), memory=int(i % ends.shape[1]), energy=float(ends.flat[i]))
         for i in order
     )
     return {
