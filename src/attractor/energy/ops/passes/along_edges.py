@@ -41,17 +41,6 @@ SPARE = 3  # more rows than a piece has tokens is the most that products want
 CELLS = 2**24  # numbers of a piece: enough that threads share even two
 
 
-def takes(g: Tensor, w: Tensor, weights: Tensor, edges: Edges) -> bool:
-    """Whether tokens ``g (N, D)``, their ``w (2, H, Y, D)``, and ``weights (E, H)`` are for this file."""
-    return (
-        FAST
-        and is_float32(g, w, weights)
-        and w.shape[2] % LANES == w.shape[3] % LANES == 0
-        and len(edges.pieces) > torch.get_num_threads()
-        and int(edges.pieces.diff().max()) <= LARGEST
-    )
-
-
 @dataclass(frozen=True)
 class AlongEdges:
     """``lse (N, H)`` and ``-dE/dg (N, D)`` of :class:`attractor.energy.EnergyAttention` along edges, without biases.
@@ -62,6 +51,17 @@ class AlongEdges:
 
     edges: Edges
     energy: bool
+
+    @staticmethod
+    def takes(g: Tensor, w: Tensor, weights: Tensor, edges: Edges) -> bool:
+        """Whether ``g``, ``w``, and ``weights`` along such ``edges``, are for this pass."""
+        return (
+            FAST
+            and is_float32(g, w, weights)
+            and w.shape[2] % LANES == w.shape[3] % LANES == 0
+            and len(edges.pieces) > torch.get_num_threads()
+            and int(edges.pieces.diff().max()) <= LARGEST
+        )
 
     def plain(self, g: Tensor, w: Tensor, into: Tensor, back: Tensor, weights: Tensor) -> Tensors:
         """By operators along the edges; holds queries and keys."""
