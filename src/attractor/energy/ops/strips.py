@@ -138,8 +138,9 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
 
 
 def no_further(ctx: Any, *_: Tensor | None) -> NoReturn:
-    """In the place of the derivative of a gradient."""
-    raise RuntimeError("attention beyond attractor.energy.ops.alignment.SMALL scores has two derivatives of its energy")
+    """In the place of the derivative of a gradient, here and along edges."""
+    what = "attention along edges, or of more scores than attractor.energy.ops.alignment.SMALL,"
+    raise RuntimeError(f"{what} has two derivatives of its energy")
 
 
 @torch.library.register_fake("attractor::align")
