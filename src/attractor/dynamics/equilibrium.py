@@ -23,12 +23,13 @@ class Equilibrium:
         max |g_{t+1} - g_t| < tolerance        H = dR/dx  (symmetric)
         H w = dL/dx                            dL/dtheta = -w^T dR/dtheta
 
-    The norm reads neither the mean nor the scale of a token, so x moves, and H is solved, across both: the force is
-    taken without them (else x grows for ever and g creeps), steps may grow beyond ``step_size``, and gradients are
-    right for every loss that reads x through a layer norm. Nothing of the descent is kept: memory does not depend on
-    the number of steps. The start x_0 gets no gradient: a minimum that stands alone does not move with it. A sample
-    that ran out of steps is told by ``Trace.converged`` and its gradient is approximate. Raises :class:`InputError`
-    for another norm than :class:`EnergyLayerNorm`, and on a second derivative, which this rule has not.
+    The norm does not see the mean or the scale of a token. Force and residual equation are therefore projected off
+    these two directions (else x would grow for ever while g hardly moves). Steps may grow beyond ``step_size``, and
+    gradients are right for every loss that reads x through a layer norm. Nothing of the descent is kept: memory does
+    not depend on the number of steps. The start x_0 gets no gradient: a minimum that stands alone does not move with
+    it. A sample that ran out of steps is told by ``Trace.converged`` and its gradient is approximate. Raises
+    :class:`InputError` for another norm than :class:`EnergyLayerNorm`, and on a second derivative, which this rule has
+    not.
     Source: Bai et al. 2019 (deep equilibrium models).
     """
 

@@ -28,7 +28,8 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Guaranteed:
-    r"""``x <- x + a f``, with ``f = -dE/dg`` and each sample's own ``a``, halved until (Armijo)::
+    r"""``x <- x + a f``, with ``f = -dE/dg`` and each sample's own ``a``, halved (after an overflow or 50 trials
+    divided by 1,024) until (Armijo)::
 
         E(x + a f) <= E(x) - 1e-4 a f^T J f        (the energies as evaluated; J from ``norm.jacobian``, else 0)
 

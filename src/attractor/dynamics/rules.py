@@ -20,7 +20,10 @@ class Rule(Protocol):
     """How steps are chosen; one small class a file."""
 
     def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
-        """Walk at most ``steps`` steps from ``x`` and return where it ends; every state and step is recorded."""
+        """Walk at most ``steps`` steps from ``x`` and return where it ends.
+
+        With a ``recorder`` every state and step is recorded.
+        """
         ...
 
 

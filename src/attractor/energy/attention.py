@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
-from attractor.energy.edges import Edges
-from attractor.energy.ops import Alignment, Mixing, align, attention_map, linear, merge_heads, recomputed, split_heads
-from attractor.energy.ops.passes.all_pairs import AllPairs
-from attractor.energy.ops.passes.all_pairs import takes as takes_all_pairs
-from attractor.energy.ops.passes.along_edges import AlongEdges
-from attractor.energy.ops.passes.along_edges import takes as takes_pieces
-from attractor.energy.ops.passes.lanes import LANES
-from attractor.energy.ops.passes.passed import passed
+from attractor.energy.ops import Heads, Surroundings, attend, attention_maps, queries_keys
 
 
 class EnergyAttention(Energy):
@@ -66,12 +57,7 @@ class EnergyAttention(Energy):
 
     def queries_keys(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """``beta q`` and ``k``, both ``(B, H, N, Y)``; ``q`` of mixed heads."""
-        g = real_tokens(g, self.W.shape[-1], context)
-        if context is not None:
-            context.check_pairs(g.shape[0], self.heads, g.shape[1])
-        biases = (None, None) if self.bias is None else self.bias.flatten(1)
-        q, k = (split_heads(linear(g, w, b), self.heads) for w, b in zip(self.W.flatten(1, 2), biases, strict=True))
-        return (q if self.M is not None else (q * self.beta).to(q.dtype)), k
+        return queries_keys(self._tokens(g, context), self._heads)
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-sum_h 1/beta_h logsumexp_B S_CB`` of every token C, ``(B, N, D) -> (B, N)``."""
@@ -79,35 +65,24 @@ class EnergyAttention(Energy):
 
     def per_head(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-1/beta_h logsumexp_B S_CB`` of every token C and head, ``(B, N, D) -> (B, H, N)``."""
-        passed = self._passed(g, context, energy=True, force=False)
-        return self._per_head(self._align(g, context).lse if passed is None else passed[0])
+        return self._per_head(self._attend(g, context, force=False)[0])
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_h W_Q^T (P k) + W_K^T (P^T q)``, like ``g``."""
-        passed = self._passed(g, context, energy=False)
-        if passed is not None:
-            return passed[1]
-        if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
-            return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
-        if self.M is None and (context is None or context.all_pairs):
-            return self._dense_force(g, context)
-        return self._force(g, self._align(g, context))
+        return self._attend(g, context, energy=False)[1]
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Energy and force from one set of scores."""
-        passed = self._passed(g, context, energy=True)
-        if passed is None:
-            aligned = self._align(g, context)
-            passed = aligned.lse, self._force(g, aligned)
-        return self._per_head(passed[0]).sum(dim=(1, 2)), passed[1]
+        lse, force = self._attend(g, context)
+        return self._per_head(lse).sum(dim=(1, 2)), force
 
     def maps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """The attention ``P`` itself, for pictures; ``(B, N, D) -> (B, H, N, N)``, rows of lonely tokens 0.
 
         Along edges ``(B, H, E)``, in the order of their ``indices``.
         """
-        q, k = self.queries_keys(g, context)
-        return attention_map(q, k, **self._surroundings(g, context))
+        g = self._tokens(g, context)
+        return attention_maps(g, self._heads, self._surroundings(g, context))
 
     def extra_repr(self) -> str:
         """Sizes and settings, for ``repr``."""
@@ -116,98 +91,29 @@ class EnergyAttention(Energy):
         flags = f"bias={self.bias is not None}, include_self={self.include_self}, mix_heads={self.M is not None}"
         return f"{dim}, {heads}, {head_dim}, beta={beta}, {flags}"
 
-    def _passed(
-        self, g: Tensor, context: Context | None, energy: bool, force: bool = True
-    ) -> tuple[Tensor, Tensor] | None:
-        """``lse (B, H, N)`` and force by one compiled pass over the tokens, where there is one for such."""
+    @property
+    def _heads(self) -> Heads:
+        return Heads(self.W, self.bias, self.beta, self.M)
+
+    def _attend(
+        self, g: Tensor, context: Context | None, energy: bool = True, force: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """``lse (B, H, N)`` and force."""
+        g = self._tokens(g, context)
+        return attend(g, self._heads, self._surroundings(g, context), energy, force)
+
+    def _tokens(self, g: Tensor, context: Context | None) -> Tensor:
         g = real_tokens(g, self.W.shape[-1], context)
-        if context is not None and context.edges:
-            return self._passed_along(g, context, energy) if force and self.bias is None else None
-        if self.M is not None or (context is not None and not context.all_pairs):
-            return None
-        w: Tensor = self.W
-        dim = g.shape[-1]
-        if self.bias is not None:  # the weight of a further number, which is 1
-            g = F.pad(F.pad(g, (0, 1), value=1), (0, LANES - 1))
-            w = F.pad(torch.cat([w, self.bias.unsqueeze(-1)], dim=-1), (0, LANES - 1))
-        if not takes_all_pairs(g, w):
-            return None
-        lse, pull = passed(AllPairs(context, self.include_self, energy, force), g, w, self._betas(g))
-        return lse, pull[..., :dim]
+        if context is not None:
+            context.check_pairs(g.shape[0], self.heads, g.shape[1])
+        return g
 
-    def _passed_along(self, g: Tensor, context: Context, energy: bool) -> tuple[Tensor, Tensor] | None:
-        """The same along edges."""
-        context.check_pairs(g.shape[0], self.heads, g.shape[1])
-        edges, weights = context.relation(self.relation, g.shape[1]), context.relation_weights(self.relation)
-        weights = self.W.new_ones(1, 1) if weights is None else weights
-        if len(g) != 1 or not takes_pieces(g[0], self.W, weights, edges):
-            return None
-        back = torch.eye(self.heads) if self.M is None else self.M
-        operands = g[0], self.W, back * self._betas(g), back, weights.expand(edges.count, self.heads)
-        lse, force = passed(AlongEdges(edges, energy), *operands)
-        return lse.T.unsqueeze(0), force.unsqueeze(0)
-
-    def _betas(self, g: Tensor) -> Tensor:
-        return self.beta.flatten() if isinstance(self.beta, Tensor) else g.new_full((self.heads,), self.beta)
-
-    def _align(self, g: Tensor, context: Context | None) -> Alignment:
-        q, k = self.queries_keys(g, context)
-        return align(q, k, **self._surroundings(g, context))
-
-    def _is_plain(self, context: Context) -> bool:
-        return self.M is None and context.weights is None
-
-    def _surroundings(self, g: Tensor, context: Context | None) -> dict[str, Any]:
-        """Who sees whom and how well, by a mask or along edges, and how heads share it."""
-        mixing = None
-        if self.M is not None:
-            beta = self.beta.flatten() if isinstance(self.beta, Tensor) else self.beta
-            mixing = Mixing(self.M * beta, self.M)
+    def _surroundings(self, g: Tensor, context: Context | None) -> Surroundings:
+        """Who sees whom and how well, by a mask or along edges."""
         if context is None or not context.edges:
-            return {"context": context, "include_self": self.include_self, "mixing": mixing}
+            return Surroundings(context, self.include_self)
         edges = context.relation(self.relation, g.shape[1])
-        return {"edges": edges, "weights": context.relation_weights(self.relation), "mixing": mixing}
+        return Surroundings(edges=edges, weights=context.relation_weights(self.relation))
 
     def _per_head(self, lse: Tensor) -> Tensor:
         return -(lse.unsqueeze(-1) / self.beta).squeeze(-1)
-
-    def _force(self, g: Tensor, aligned: Alignment) -> Tensor:
-        pull = aligned.pull if self.M is not None else (aligned.pull / self.beta).to(aligned.pull.dtype)
-        wq, wk = self.W.flatten(1, 2)
-        force = linear(merge_heads(aligned.mix), wq.T).to(g.dtype)
-        return force + linear(merge_heads(pull), wk.T)
-
-    def _dense_force(self, g: Tensor, context: Context | None) -> Tensor:
-        """The same, of tokens that all see each other; beta folded into the weights."""
-        g = real_tokens(g, self.W.shape[-1], context)
-        tokens = None if context is None or context.tokens is None else context.tokens.expand(g.shape[:2])
-
-        def parts(at: slice, g: Tensor, *into: Tensor) -> tuple[Tensor, Tensor]:
-            w, b = into[:2], into[2:] or (None, None)
-            q, k = (split_heads(linear(g, *own), self.heads) for own in zip(w, b, strict=True))
-            around = None if tokens is None else Context(tokens=tokens[at])
-            aligned = align(q, k, around, self.include_self, energy=False)
-            return merge_heads(aligned.mix), merge_heads(aligned.pull)
-
-        wq, wk = self.W
-        into = [(wq * self.beta).flatten(0, 1), wk.flatten(0, 1)]
-        if self.bias is not None:
-            bq, bk = self.bias.unsqueeze(-1)
-            into += [(bq * self.beta).flatten(), bk.flatten()]
-        return recomputed(parts, g, [wq.flatten(0, 1), (wk / self.beta).flatten(0, 1)], into)
-
-    def _force_by_head(self, g: Tensor, edges: Edges) -> Tensor:
-        """The same, of a graph that may be large: one head at a time, and beta folded into the weights."""
-        g = real_tokens(g, self.W.shape[-1], None)
-        force = torch.zeros_like(g)
-        for head in range(self.heads):
-            beta = self.beta[head, 0, 0] if isinstance(self.beta, Tensor) else self.beta
-            wq, wk = self.W[:, head].to(g.dtype)
-            bq, bk = (None, None) if self.bias is None else self.bias[:, head].to(g.dtype)
-            q = linear(g, wq * beta, bq if bq is None else bq * beta)
-            k = linear(g, wk, bk)
-            aligned = align(q.unsqueeze(1), k.unsqueeze(1), edges=edges)
-            force.flatten(0, 1).addmm_(aligned.mix.to(g.dtype).flatten(0, 2), wq)
-            force.flatten(0, 1).addmm_(aligned.pull.to(g.dtype).flatten(0, 2), wk / beta)
-            del q, k, aligned  # before the next head's are made
-        return force

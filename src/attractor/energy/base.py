@@ -57,7 +57,7 @@ class Context:
         """Whether all tokens that there are see each other, all pairs with the same weight."""
         return len(self.edges) == 0 and self.pairs is None and self.weights is None
 
-    def rows(self, index: Tensor) -> Context:
+    def rows(self, index: Tensor | slice) -> Context:
         """The context of the samples ``index`` alone."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         shared = {

@@ -19,7 +19,8 @@ class Edges:
     """Token v sees the tokens ``indices[indptr[v] : indptr[v + 1]]``, and is seen by those of ``transposed``.
 
     ``indptr`` int64 ``(N + 1,)``, ``indices`` int32 ``(E,)``, ascending and without repeats in every row. Of an
-    undirected graph ``transposed`` is the graph itself. :meth:`build` makes one; memory is 4 bytes an edge.
+    undirected graph ``transposed`` is the graph itself. :meth:`build` makes one; memory is 8 bytes an edge (4 for each
+    direction) and 8 a node, 16 if directed; ``order``, once asked for, adds 8 for every entry of ``indices``.
     """
 
     indptr: Tensor
@@ -60,12 +61,15 @@ class Edges:
 
     @cached_property
     def order(self) -> Tensor:
-        """Which of ``indices`` each of ``transposed.indices`` is, int64 ``(E,)``."""
+        """For each entry of ``transposed.indices``, where the same edge stands in ``indices``, int64 ``(E,)``."""
         return self.indices.argsort(stable=True)
 
     @cached_property
     def pieces(self) -> Tensor:
-        """Where parts start that no edge leaves, and where the last ends; of ``PIECE`` tokens where it can be."""
+        """Where groups of consecutive tokens begin that no edge connects to another group, and where the last ends.
+
+        Components are joined up to ``PIECE`` tokens.
+        """
         return pieces(*self.arrays, PIECE)
 
     def degrees(self) -> Tensor:

@@ -9,9 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
-from attractor.energy.ops import linear, recomputed
-from attractor.energy.ops.passes.passed import passed
-from attractor.energy.ops.passes.rectified import ReluMemory, takes
+from attractor.energy.ops import linear, memory_force
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -72,10 +70,7 @@ class HopfieldMemory(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
         g = real_tokens(g, self.xi.shape[1], context)
-        if self.activation == "relu" and self.bias is None and takes(g.flatten(0, 1), self.xi):
-            return _cleared(passed(ReluMemory(), g.flatten(0, 1), self.xi)[0].view_as(g), context)
-        own = [self.xi] if self.bias is None else [self.xi, self.bias]
-        force = recomputed(lambda _, *operands: (self._slope(linear(*operands)),), g.flatten(0, 1), [self.xi], own)
+        force = memory_force(g.flatten(0, 1), self.xi, self.bias, self._slope, rectified=self.activation == "relu")
         return _cleared(force.view_as(g), context)
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:

@@ -92,9 +92,9 @@ def test_gradients_flow_in_bfloat16(edges: Edges) -> None:
 def test_torch_alone_comes_to_the_same(edges: Edges, dtype: torch.dtype) -> None:
     q, k, c = (t.detach() for t in operands(edges, dtype))
     pairs = [
-        (edge_products.dots(q, k, edges), edge_products._torch_dots(q, k, *edges.arrays)),
-        (edge_products.sums(c, k, edges), edge_products._torch_sums(c, k, *edges.arrays)),
-        (edge_products.softmax(c, edges), edge_products._torch_softmax(c, edges.indptr)),
+        (edge_products.dots(q, k, edges), edge_products.torch_dots(q, k, *edges.arrays)),
+        (edge_products.sums(c, k, edges), edge_products.torch_sums(c, k, *edges.arrays)),
+        (edge_products.softmax(c, edges), edge_products.torch_softmax(c, edges.indptr)),
     ]
     for mine, plain in pairs:
         torch.testing.assert_close(mine, plain, rtol=1e-2 if dtype == torch.bfloat16 else 1e-12, atol=1e-6)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.func import jacrev
 
 from attractor.energy.ops import Linear, linear
-from attractor.energy.ops import linear as function
 from attractor.energy.ops.linear_maps import _by_onednn
 
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="a torch without oneDNN")
@@ -73,7 +72,7 @@ def test_autocast_decides(any_size: None) -> None:
 
 def test_under_function_transforms(any_size: None) -> None:
     x, w, b = (t.detach() for t in operands(True))
-    jacobian = jacrev(lambda x: function(x, w, b))(x[0])
+    jacobian = jacrev(lambda x: linear(x, w, b))(x[0])
     torch.testing.assert_close(jacobian, torch.einsum("ij,oc->iojc", torch.eye(3), w))
 
 

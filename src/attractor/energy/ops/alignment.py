@@ -31,9 +31,9 @@ class Alignment(NamedTuple):
 
 
 class Mixing(NamedTuple):
-    """Heads o that share the scores a of heads h: ``S_o = sum_h into_ho a_h``, both ``(H, H)``.
+    """How heads share scores: head o attends by ``S_o = sum_h into_ho a_h``, ``a_h`` the scores of head h.
 
-    And what they come to: ``P_h`` of head h in ``P K`` and ``P^T Q`` is ``sum_o back_ho P_o``.
+    Keys and queries of head h are weighted by ``sum_o back_ho P_o``. Both are ``(H, H)``.
     """
 
     into: Tensor
@@ -54,9 +54,9 @@ def align(
 
     Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads, what is counted, and
     what is exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL``
-    scores. ``edges`` say who sees whom, self-loops included, in the place of ``context`` and ``include_self``, and
-    ``weights (E, H)`` or ``(E, 1)`` multiply the scores along them; of scores that are mixed or weighed every edge
-    keeps a number a head. Without ``energy`` the ``lse`` means nothing.
+    scores. ``edges``, self-loops included, replace ``context`` and ``include_self``; ``weights (E, H)`` or ``(E, 1)``
+    multiply the scores along them. Mixed or weighted scores keep one number for every edge and head. Without
+    ``energy``, ``lse`` is meaningless.
     """
     batch, heads, n, _ = q.shape
     if edges is not None and (mixing is not None or weights is not None):

@@ -74,7 +74,7 @@ class _Softmax(torch.autograd.Function):
 def dots(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
     """``q_v . k_u`` of every edge on which v sees u, a head at a time; ``(N, H, Y), (N, H, Y) -> (E, H)``."""
     if torch.compiler.is_exporting():  # what is exported must run where this package is not installed
-        return _torch_dots(q, k, *edges.arrays)
+        return torch_dots(q, k, *edges.arrays)
     return _Dots.apply(q.contiguous(), k.contiguous(), edges)
 
 
@@ -82,7 +82,7 @@ def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor
     """``sum_u c_vu x_u`` over whom v sees, ``(E, H), (N, H, Y) -> (N, H, Y)``; transposed over those who see v."""
     if torch.compiler.is_exporting():
         return (
-            _torch_sums(c[edges.order], x, *edges.transposed.arrays) if transposed else _torch_sums(c, x, *edges.arrays)
+            torch_sums(c[edges.order], x, *edges.transposed.arrays) if transposed else torch_sums(c, x, *edges.arrays)
         )
     return _Sums.apply(c.contiguous(), x.contiguous(), edges, transposed)
 
@@ -90,7 +90,7 @@ def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor
 def softmax(s: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
     """``P (E, H)``, the softmax of scores over whom v sees, and log-sum-exps ``(N, H)``, 0 where v sees nobody."""
     if torch.compiler.is_exporting():
-        return _torch_softmax(s, edges.indptr)
+        return torch_softmax(s, edges.indptr)
     return _Softmax.apply(s.contiguous(), edges)
 
 
@@ -115,17 +115,20 @@ def _(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
     return p, lse
 
 
-def _torch_dots(q: Tensor, k: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
+def torch_dots(q: Tensor, k: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
+    """:func:`dots` by torch alone; holds the tokens of every edge."""
     q, k = at_least_float32(q), at_least_float32(k)
     return (q[_rows(indptr, indices)] * k[indices.long()]).sum(dim=-1)
 
 
-def _torch_sums(c: Tensor, x: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
+def torch_sums(c: Tensor, x: Tensor, indptr: Tensor, indices: Tensor) -> Tensor:
+    """:func:`sums` by torch alone; holds the tokens of every edge."""
     total = torch.zeros_like(x, dtype=c.dtype)
     return total.index_add(0, _rows(indptr, indices), c.unsqueeze(-1) * x[indices.long()]).to(x.dtype)
 
 
-def _torch_softmax(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
+def torch_softmax(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`softmax` by torch alone."""
     rows, lonely = _rows(indptr, s), indptr.diff().eq(0).unsqueeze(-1)
     index, empty = rows.unsqueeze(-1).expand_as(s), s.new_zeros(indptr.shape[0] - 1, s.shape[1])
     highest = empty.scatter_reduce(0, index, s.detach(), "amax", include_self=False)
@@ -134,9 +137,9 @@ def _torch_softmax(s: Tensor, indptr: Tensor) -> tuple[Tensor, Tensor]:
     return p / total[rows], (highest + total.masked_fill(lonely, 1).log()).masked_fill(lonely, 0)
 
 
-torch.library.impl("attractor::edge_dots", "CompositeExplicitAutograd")(_torch_dots)
-torch.library.impl("attractor::edge_sums", "CompositeExplicitAutograd")(_torch_sums)
-torch.library.impl("attractor::edge_softmax", "CompositeExplicitAutograd")(_torch_softmax)
+torch.library.impl("attractor::edge_dots", "CompositeExplicitAutograd")(torch_dots)
+torch.library.impl("attractor::edge_sums", "CompositeExplicitAutograd")(torch_sums)
+torch.library.impl("attractor::edge_softmax", "CompositeExplicitAutograd")(torch_softmax)
 
 
 def _numbers(q: Tensor, indices: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops import edges_blocks, edges_threads
+from attractor.energy.ops.edge_products import torch_dots, torch_softmax, torch_sums
 from attractor.energy.ops.precision import at_least_float32
+from attractor.energy.ops.strips import no_further
 
 if TYPE_CHECKING:
     from attractor.energy.edges import Edges
@@ -44,11 +46,10 @@ def along_edges(q: Tensor, k: Tensor, edges: Edges) -> Parts:
 
 def reference(q: Tensor, k: Tensor, edges: Edges) -> Parts:
     """The equations as they stand, by any derivative; holds the edges' ``(E, H, Y)`` queries and keys."""
-    target, source = edges.targets(), edges.indices.long()
     p, lse = _softmax(q, k, edges)
-    zero = torch.zeros_like(q)
-    p = p.unsqueeze(-1)
-    return lse, zero.index_add(0, target, p * k[source]), zero.index_add(0, source, p * q[target])
+    pulls = p.unsqueeze(-1) * q[edges.targets()]  # scattered: sums over columns would want ``edges.order``, a sort
+    pull = torch.zeros_like(q, dtype=p.dtype).index_add(0, edges.indices.long(), pulls)
+    return lse, torch_sums(p, k, *edges.arrays), pull.to(q.dtype)
 
 
 def edge_map(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
@@ -58,15 +59,7 @@ def edge_map(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
 
 def _softmax(q: Tensor, k: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
     """``P (E, H)`` and ``lse (N, H)``."""
-    target = edges.targets()
-    scores = (q[target] * k[edges.indices.long()]).sum(dim=-1)
-    rows = target.unsqueeze(-1).expand_as(scores)
-    highest = scores.new_full(q.shape[:2], 0).scatter_reduce(0, rows, scores.detach(), "amax", include_self=False)
-    terms = (scores - highest[target]).exp()
-    total = torch.zeros_like(highest).index_add(0, target, terms)
-    lonely = edges.degrees().eq(0).unsqueeze(-1)
-    lse = (total.masked_fill(lonely, 1).log() + highest).masked_fill(lonely, 0)
-    return terms / total[target], lse
+    return torch_softmax(torch_dots(q, k, *edges.arrays), edges.indptr)
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Parts) -> None:
@@ -86,10 +79,6 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
     return *torch.ops.attractor.align_edges_gradient(q, k, v, *edges, lse, mix, dlse, dmix, dpull), *rest
 
 
-def _no_further(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, ...]:
-    raise RuntimeError("attention along edges has two derivatives of its energy")
-
-
 @torch.library.register_fake("attractor::align_edges")
 def _(q: Tensor, *others: Any) -> Parts:
     return q.new_empty(q.shape[:2]), torch.empty_like(q), torch.empty_like(q)
@@ -101,4 +90,4 @@ def _(q: Tensor, *others: Any) -> Parts:
 
 
 torch.library.register_autograd("attractor::align_edges", _backward, setup_context=_remember)
-torch.library.register_autograd("attractor::align_edges_gradient", _no_further)
+torch.library.register_autograd("attractor::align_edges_gradient", no_further)

@@ -16,7 +16,7 @@ TOKENS = 2**11  # at once: their queries and keys fill a good part of a CPU's ca
 SMALL = 2**8  # tokens that are not worth the trouble
 TOKENS_ELSEWHERE = 2**16  # kernels are launched one by one and want to be large
 
-# Of rows of g and of the parameters the parts a force is a linear map of.
+# Maps rows of g and the parameters to the parts; the force is linear in these.
 Inner = Callable[..., tuple[Tensor, ...]]
 
 

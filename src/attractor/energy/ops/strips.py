@@ -14,7 +14,8 @@ from attractor.energy.ops.precision import at_least_float32, summed_in
 
 CACHE = 2**18  # scores of one tile on a CPU: 1 MB of float32, what a core's L2 cache holds
 LAUNCH = 2**24  # scores of one tile elsewhere: kernels are launched one by one and want to be large
-NARROWEST = {2: 64, 4: 16, 8: 16}  # rows of a strip, by bytes a number: fewer slow products more than the cache gives
+# In narrower strips the products lose more time than the cache saves.
+NARROWEST = {2: 64, 4: 16, 8: 16}  # rows of a strip, by bytes a number
 
 Strip = tuple[slice, slice]
 Parts = tuple[Tensor, Tensor, Tensor]
@@ -30,8 +31,9 @@ torch.library.define(
 
 
 def strips(q: Tensor, k: Tensor, tokens: Tensor | None = None, include_self: bool = True, energy: bool = True) -> Parts:
-    """``lse``, ``P K`` and ``P^T Q`` of :func:`reference` in O(N) memory, forward and backward.
+    """``lse``, ``P K`` and ``P^T Q`` in O(N) memory, forward and backward.
 
+    The numbers are those of :func:`attractor.energy.ops.alignment.reference`.
     ``q, k (B, H, N, Y)``; ``tokens (B, N)`` as in :class:`Context`. Two derivatives of the energy, hence one of the
     force; a further one raises RuntimeError. Source: Rabe and Staats 2021 for the idea; the backward pass is our own.
     """
@@ -84,7 +86,7 @@ def _gradient(
     dmix: Tensor,
     dpull: Tensor,
 ) -> Parts:
-    r"""``dq``, ``dk`` and ``dv`` from what flows back into the three results of :func:`align`::
+    r"""``dq``, ``dk`` and ``dv`` from what flows back into the three results of ``attractor::align``::
 
     dP = dmix k^T + v dpull^T               r_C = dmix_C . mix_C + v_C . (P dpull)_C
     dS = P * (dP - r + dlse)                dq = dS k,   dk = dS^T q + P^T dmix,   dv = P dpull
@@ -138,8 +140,9 @@ def _backward(ctx: Any, dlse: Tensor | None, dmix: Tensor | None, dpull: Tensor 
 
 
 def no_further(ctx: Any, *_: Tensor | None) -> NoReturn:
-    """In the place of the derivative of a gradient."""
-    raise RuntimeError("attention beyond attractor.energy.ops.alignment.SMALL scores has two derivatives of its energy")
+    """In the place of the derivative of a gradient, here and along edges."""
+    what = "attention along edges, or of more scores than attractor.energy.ops.alignment.SMALL,"
+    raise RuntimeError(f"{what} has two derivatives of its energy")
 
 
 @torch.library.register_fake("attractor::align")

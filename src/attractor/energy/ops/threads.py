@@ -27,7 +27,8 @@ Work = Callable[[], None]
 PARTS = 4  # of the rows for each thread: hubs and leaves lie unevenly
 GROUPS = 2  # likewise, of what needs memory of its own for every part
 SMALL = 2**18  # numbers of rows and edges that take less time than it takes to share them out
-SMALL_FOR_OWN = 2**24  # where threads are our own, torch's spin for some milliseconds yet, and the two fight
+# With threads of our own the bar is higher: torch's idle ones spin for some milliseconds and compete for the cores.
+SMALL_FOR_OWN = 2**24
 # Sums may be regrouped, but NaN and infinity stay what they are.
 OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from attractor.energy import Context, EnergyAttention
 from attractor.energy.ops.passes import all_pairs as module
-from attractor.energy.ops.passes.all_pairs import AllPairs, takes
+from attractor.energy.ops.passes.all_pairs import AllPairs
 from attractor.energy.ops.passes.passed import passed
 from many_threads import cut_for_two_threads
 
@@ -133,31 +133,31 @@ def sized(n: int = 5, width: int = WIDTH, dim: int = DIM) -> tuple[Tensor, Tenso
 
 
 def test_takes_what_it_can_hold(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert takes(*sized(512))
+    assert AllPairs.takes(*sized(512))
     for other in (sized(513), sized(0), sized(width=24), sized(width=144), sized(dim=24)):
-        assert not takes(*other)
+        assert not AllPairs.takes(*other)
     g, w = sized()
     for change in (Tensor.double, Tensor.bfloat16, lambda t: t.to("meta")):
-        assert not takes(change(g), w) and not takes(g, change(w))
+        assert not AllPairs.takes(change(g), w) and not AllPairs.takes(g, change(w))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not takes(g, w)
+        assert not AllPairs.takes(g, w)
     monkeypatch.setattr(module, "SMALLEST", g.shape[1] * w.numel() + 1)
-    assert not takes(g, w)
+    assert not AllPairs.takes(g, w)
 
 
 def test_leaves_to_others_what_is_watched_or_transformed(fast: None) -> None:
     (g, w), asked = sized(), []
     with FlopCounterMode(display=False):
-        assert not takes(g, w)
+        assert not AllPairs.takes(g, w)
     with FakeTensorMode() as mode:
-        assert not takes(mode.from_tensor(g), mode.from_tensor(w))
-    torch.vmap(lambda g: asked.append(takes(g[None], w)) or g)(g)
+        assert not AllPairs.takes(mode.from_tensor(g), mode.from_tensor(w))
+    torch.vmap(lambda g: asked.append(AllPairs.takes(g[None], w)) or g)(g)
     assert asked == [False]
 
 
 def test_another_processor_has_other_kernels(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAST", False)
-    assert not takes(*sized())
+    assert not AllPairs.takes(*sized())
 
 
 @pytest.mark.parametrize("include_self", [True, False])
@@ -171,8 +171,8 @@ def test_the_energy_takes_it_and_remains_what_it_is(
         torch.nn.init.uniform_(parameter, 0.1, 0.4)
     context = mask("padded", 7)
     g, parameters = torch.randn(3, 7, DIM, requires_grad=True), list(attention.parameters())
-    found, used = [], []
-    monkeypatch.setattr("attractor.energy.attention.AllPairs", lambda *given: used.append(given) or AllPairs(*given))
+    found, used, results = [], [], AllPairs.results
+    monkeypatch.setattr(AllPairs, "results", lambda *given, keep: used.append(given) or results(*given, keep=keep))
     for on in (True, False):
         monkeypatch.setattr(module, "FAST", on)
         energy, force = attention.evaluate(g, context)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attractor.energy import Context, Edges, EnergyAttention
 from attractor.energy.ops.passes import along_edges as module
-from attractor.energy.ops.passes.along_edges import AlongEdges, takes
+from attractor.energy.ops.passes.along_edges import AlongEdges
 from attractor.energy.ops.passes.passed import passed
 from many_threads import cut_for_two_threads
 
@@ -105,21 +105,21 @@ def test_takes_what_it_can_hold(fast: None, monkeypatch: pytest.MonkeyPatch) -> 
     edges = graphs(9, 90)
     g, w, weights = torch.zeros(99, DIM), torch.zeros(2, 3, WIDTH, DIM), torch.ones(1, 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert takes(g, w, weights, edges)
-    assert not takes(g, w, weights, graphs(9))  # one piece, which would keep one thread busy
+    assert AlongEdges.takes(g, w, weights, edges)
+    assert not AlongEdges.takes(g, w, weights, graphs(9))  # one piece, which would keep one thread busy
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert takes(g, w, weights, edges)
-    assert not takes(g.double(), w, weights, edges)
-    assert not takes(g, w.bfloat16(), weights, edges)
-    assert not takes(g, w, weights.double(), edges)
-    assert not takes(g, w[:, :, :9], weights, edges)
+    assert AlongEdges.takes(g, w, weights, edges)
+    assert not AlongEdges.takes(g.double(), w, weights, edges)
+    assert not AlongEdges.takes(g, w.bfloat16(), weights, edges)
+    assert not AlongEdges.takes(g, w, weights.double(), edges)
+    assert not AlongEdges.takes(g, w[:, :, :9], weights, edges)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not takes(g, w, weights, edges)
+        assert not AlongEdges.takes(g, w, weights, edges)
     monkeypatch.setattr(module, "LARGEST", 50)
-    assert not takes(g, w, weights, edges)
+    assert not AlongEdges.takes(g, w, weights, edges)
     monkeypatch.setattr(module, "LARGEST", 512)
     monkeypatch.setattr(module, "FAST", False)
-    assert not takes(g, w, weights, edges)
+    assert not AlongEdges.takes(g, w, weights, edges)
 
 
 @pytest.mark.parametrize("mixed", [True, False])
@@ -137,10 +137,8 @@ def test_the_energy_takes_it_and_remains_what_it_is(
     context = Context(edges=(edges,), weights=weights)
     g = torch.randn(1, edges.nodes, DIM, requires_grad=True)
     leaves = [g, *attention.parameters(), *([] if weights is None else [weights])]
-    found, used = [], []
-    monkeypatch.setattr(
-        "attractor.energy.attention.AlongEdges", lambda *given: used.append(given) or AlongEdges(*given)
-    )
+    found, used, results = [], [], AlongEdges.results
+    monkeypatch.setattr(AlongEdges, "results", lambda *given, keep: used.append(given) or results(*given, keep=keep))
     for on in (True, False):
         monkeypatch.setattr(module, "FAST", on)
         (energy, force), again = attention.evaluate(g, context), attention.force(g, context)

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from numba import njit
 
-from attractor.energy.ops.passes.lanes import LANES, exp, fma, highest, load, maximum, splat, store, total
+from attractor.energy.ops.passes.lanes import (
+    LANES,
+    exp,
+    fma,
+    highest,
+    load,
+    maximum,
+    minimum,
+    splat,
+    store,
+    total,
+    where_positive,
+)
 
 
 @njit
@@ -21,6 +33,14 @@ def both(a, b, out):
 
 
 @njit
+def chosen(a, b, out):
+    v, w = load(a, (0,)), load(b, (0,))
+    store(out, (0, 0), minimum(v, w))
+    store(out, (1, 0), maximum(v, w))
+    store(out, (2, 0), where_positive(v, w))
+
+
+@njit
 def exponentials(x, out):
     for i in range(0, len(x), LANES):
         store(out, (i,), exp(load(x, (i,))))
@@ -32,6 +52,17 @@ def test_arithmetic() -> None:
     whole, most = both(a, w, out)
     np.testing.assert_allclose(out, [v + w, v - w, v * w, v * w + 3, np.maximum(v, w)], rtol=1e-6)
     assert whole == pytest.approx(v.sum(), rel=1e-5) and most == v.max()
+
+
+def test_what_is_chosen_by_comparing() -> None:
+    nan, inf, zero = np.nan, np.inf, np.zeros(LANES - 8)
+    a = np.array([1, 2, nan, 1, nan, -inf, 0, -0.0, *zero], np.float32)
+    b = np.array([2, 1, 1, nan, nan, inf, nan, 5, *zero], np.float32)
+    out = np.empty((3, LANES), np.float32)
+    chosen(a, b, out)
+    np.testing.assert_array_equal(out[0, :6], [1, 1, 1, nan, nan, -inf])  # the second number where either is NaN
+    np.testing.assert_array_equal(out[1, :6], [2, 2, nan, 1, nan, inf])  # and here the first
+    np.testing.assert_array_equal(out[2, :8], [2, 1, 0, nan, 0, 0, 0, 0])  # nothing but what is above 0 lets it through
 
 
 def test_rows_need_not_lie_together() -> None:

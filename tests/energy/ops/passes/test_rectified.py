@@ -11,7 +11,7 @@ from torch import Tensor
 from attractor.energy import Context, HopfieldMemory
 from attractor.energy.ops.passes import rectified as module
 from attractor.energy.ops.passes.passed import passed
-from attractor.energy.ops.passes.rectified import BLOCK, ReluMemory, takes
+from attractor.energy.ops.passes.rectified import BLOCK, ReluMemory
 from many_threads import cut_for_two_threads
 
 
@@ -64,13 +64,13 @@ def test_what_is_not_a_number_is_seen() -> None:
 def test_takes_what_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAST", True)
     g, xi = torch.zeros(2**14, 128), torch.zeros(512, 128)
-    assert takes(g, xi)
+    assert ReluMemory.takes(g, xi)
     prime = torch.zeros(16 * 67, 128)  # which cannot be cut into chunks
     wide = torch.zeros(2**14, 272), torch.zeros(512, 272)
     for others in ((g[:99], xi), (g, prime), wide, (g, xi[:500]), (g[:, :9], xi[:, :9]), (g.double(), xi)):
-        assert not takes(*others)
+        assert not ReluMemory.takes(*others)
     monkeypatch.setattr(module, "FAST", False)
-    assert not takes(g, xi)
+    assert not ReluMemory.takes(g, xi)
 
 
 @pytest.mark.parametrize("settings", [{}, {"bias": True}, {"activation": "gelu"}])
@@ -78,8 +78,8 @@ def test_the_energy_takes_it_where_it_may_and_remains_what_it_is(
     settings: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SMALLEST", 0)
-    memory, used, found = HopfieldMemory(32, 48, **settings), [], []
-    monkeypatch.setattr("attractor.energy.memory.ReluMemory", lambda: used.append(True) or ReluMemory())
+    memory, used, found, results = HopfieldMemory(32, 48, **settings), [], [], ReluMemory.results
+    monkeypatch.setattr(ReluMemory, "results", lambda *given, keep: used.append(given) or results(*given, keep=keep))
     g, tokens = torch.randn(2, 9, 32, requires_grad=True), torch.rand(2, 9) > 0.3
     for on in (True, False):
         monkeypatch.setattr(module, "FAST", on)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from attractor.energy.ops.alignment import align
@@ -52,18 +53,6 @@ SMALLEST = 2**22  # multiplications worth laying weights out anew for
 NEVER = np.float32(torch.finfo(torch.float32).min / 2)  # of an excluded pair; finite, as rows without a key must stay
 
 
-def takes(g: Tensor, w: Tensor) -> bool:
-    """Whether tokens ``g (B, N, D)`` and their ``w (2, H, Y, D)`` are for this file."""
-    return (
-        FAST
-        and is_float32(g, w)
-        and w.shape[2] % LANES == w.shape[3] % LANES == 0
-        and w.shape[2] <= WIDEST
-        and 0 < g.shape[1] ** 2 <= SCORES
-        and g.shape[0] * g.shape[1] * w.numel() >= SMALLEST
-    )
-
-
 @dataclass(frozen=True)
 class AllPairs:
     """``lse (B, H, N)`` and ``-dE/dg (B, N, D)`` of :class:`attractor.energy.EnergyAttention`, without biases.
@@ -76,6 +65,24 @@ class AllPairs:
     include_self: bool
     energy: bool = True
     force: bool = True
+
+    @staticmethod
+    def takes(g: Tensor, w: Tensor) -> bool:
+        """Whether ``g`` and ``w`` are for this pass."""
+        return (
+            FAST
+            and is_float32(g, w)
+            and w.shape[2] % LANES == w.shape[3] % LANES == 0
+            and w.shape[2] <= WIDEST
+            and 0 < g.shape[1] ** 2 <= SCORES
+            and g.shape[0] * g.shape[1] * w.numel() >= SMALLEST
+        )
+
+    @staticmethod
+    def with_biases(g: Tensor, w: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens and weights with ``bias (2, H, Y)`` as the weights of a further number, which is 1; then zeros."""
+        g = F.pad(F.pad(g, (0, 1), value=1), (0, LANES - 1))
+        return g, F.pad(torch.cat([w, bias.unsqueeze(-1)], dim=-1), (0, LANES - 1))
 
     def plain(self, g: Tensor, w: Tensor, beta: Tensor) -> Tensors:
         """By alignment of queries and keys, which it holds."""

@@ -95,7 +95,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 @built_in
 def maximum(typing: Any, a: Any, b: Any) -> Any:
-    """The larger of both in every lane."""
+    """The larger of both in every lane, ``a`` where either is NaN."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _larger(builder, *arguments)
@@ -105,7 +105,7 @@ def maximum(typing: Any, a: Any, b: Any) -> Any:
 
 @built_in
 def minimum(typing: Any, a: Any, b: Any) -> Any:
-    """The smaller of both in every lane, ``b`` where ``a`` is NaN."""
+    """The smaller of both in every lane, ``b`` where either is NaN."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
@@ -216,7 +216,7 @@ def _call(builder: Any, name: str, *arguments: Any) -> Any:
 
 
 def _larger(builder: Any, a: Any, b: Any) -> Any:
-    """NaN where there is one in ``a``."""
+    """``a`` where either is NaN."""
     return builder.select(builder.fcmp_unordered(">=", a, b), a, b)
 
 

@@ -27,7 +27,10 @@ class Work(Protocol):
 
 
 def passed(work: Work, *operands: Tensor) -> Tensors:
-    """The results of ``work``, by any derivative; from the second on it holds all that the plain way does."""
+    """The results of ``work``, differentiable to any order.
+
+    Second and higher derivatives go through ``work.plain`` and hold all that it holds.
+    """
     return _Passed.apply(work, *operands)
 
 

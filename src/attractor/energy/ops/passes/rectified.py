@@ -20,21 +20,21 @@ WIDEST = 256  # numbers of a token: of wider ones MKL's products are as fast, se
 SMALLEST = 2**26  # multiplications worth laying memories out anew for
 
 
-def takes(g: Tensor, xi: Tensor) -> bool:
-    """Whether tokens ``g (N, D)`` and memories ``xi (M, D)`` are for this file."""
-    return (
-        FAST
-        and is_float32(g, xi)
-        and xi.shape[0] % LANES == xi.shape[1] % LANES == 0
-        and xi.shape[1] <= WIDEST
-        and g.shape[0] * xi.numel() >= SMALLEST
-        and _chunk(xi) >= min(BLOCK, len(xi))
-    )
-
-
 @dataclass(frozen=True)
 class ReluMemory:
     """``-dE/dg = relu(g xi^T) xi`` of :class:`attractor.energy.HopfieldMemory`, of ``g (N, D)`` and ``xi (M, D)``."""
+
+    @staticmethod
+    def takes(g: Tensor, xi: Tensor) -> bool:
+        """Whether ``g`` and ``xi`` are for this pass."""
+        return (
+            FAST
+            and is_float32(g, xi)
+            and xi.shape[0] % LANES == xi.shape[1] % LANES == 0
+            and xi.shape[1] <= WIDEST
+            and g.shape[0] * xi.numel() >= SMALLEST
+            and _chunk(xi) >= min(BLOCK, len(xi))
+        )
 
     def plain(self, g: Tensor, xi: Tensor) -> Tensors:
         """By torch's own operations; holds the overlaps."""
