@@ -55,7 +55,7 @@ def test_an_evaluation_says_by_what_and_at_which_rate(tiles: bool) -> None:
     assert evaluation.rate_in_force == 1 / (held_out + 1) and evaluation.false_alarm_rate == 0.01
     assert evaluation.summary()["false_alarm_rate_in_force"] == evaluation.rate_in_force
     assert evaluation.detector.startswith("knn of whole images") and ("tiles" in evaluation.detector) == tiles
-    assert evaluation.heat_of == ("combined" if tiles else "places")
+    assert evaluation.heat_of == ("patches" if tiles else "places")
     assert [example.place for example in evaluation.examples] == evaluation.showing.places
     for example in evaluation.examples:
         assert example.score == evaluation.scores["knn"][example.place]

@@ -41,23 +41,21 @@ def test_local_methods_give_a_smooth_heat_map_of_every_canvas(scorer: ImageScore
             assert all(score > heat.max() for score, heat in zip(scores[name], maps, strict=True))
 
 
-@pytest.mark.parametrize("trained", [True, False])
-def test_the_heat_of_combined_multiplies_its_parts_place_by_place(scorer: ImageScorer, trained: bool) -> None:
-    if not trained:
-        del scorer.methods["damage"]
+def test_the_heat_of_combined_multiplies_its_parts_place_by_place(scorer: ImageScorer) -> None:
     canvases, views = looked_at([(16, 16), (32, 24)], 9)
     heats = scorer(canvases, views)[1]
     features = scorer.features(views)
     knn, levels = scorer.methods["knn"](features), scorer.methods["levels"](features)
-    local = heats["damage"][0].double().exp().log1p() if trained else heats["patches"][0].double()
+    local = heats["damage"][0].double().exp().log1p()
     expected = (knn[0] * levels[1] * local).pow(1 / 3)  # of the one tile, of the whole image, of every place
     torch.testing.assert_close(heats["combined"][0].double(), expected, rtol=1e-3, atol=1e-6)
     tiles = slice(2, -1)
     for row, column, tile in ((0, 0, 0), (31, 23, -1)):  # corners, which no other tile covers
-        place = heats["damage" if trained else "patches"][1][row, column].double()
-        factor = place.exp().log1p() if trained else place
-        expected = (knn[tiles][tile] * levels[-1] * factor).pow(1 / 3)
+        place = heats["damage"][1][row, column].double().exp().log1p()
+        expected = (knn[tiles][tile] * levels[-1] * place).pow(1 / 3)
         torch.testing.assert_close(heats["combined"][1][row, column].double(), expected, rtol=1e-3, atol=1e-6)
+    del scorer.methods["damage"]
+    assert "combined" not in scorer(canvases, views)[1]  # nothing would tell the places of a tile apart
 
 
 def test_local_methods_score_by_the_worst_place(scorer: ImageScorer) -> None:
@@ -133,5 +131,6 @@ def test_smoothing_keeps_a_constant_and_spreads_a_point() -> None:
 
 def test_shown_is_the_deciding_method_where_it_is_local() -> None:
     tiles, whole = {"patches": 1, "damage": 2, "combined": 3}, {"patches": 1, "places": 4}
+    assert shown({"patches": 1}, "combined") == shown({"patches": 1}, "knn") == 1
     assert [shown(tiles, name) for name in ("damage", "patches", "combined", "knn")] == [2, 1, 3, 3]
     assert [shown(whole, name) for name in ("places", "patches", "combined", "knn")] == [4, 1, 4, 4]

@@ -53,7 +53,8 @@ class ImageScores:
     ``indices`` are places in the input, ``scores[name] (n,)`` raw scores by method, ``p_values (n,)`` and
     ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i at the size to show, when
     asked for, and ``heat_limits`` their colour scale ``(low, high)``. Heat is that of ``method`` where it has a map,
-    else that of ``combined`` in tiles and of ``places`` without.
+    else of what tells places best: ``combined`` in tiles with damage tuning, ``patches`` in others, ``places`` of whole
+    images.
     """
 
     names: list[str]

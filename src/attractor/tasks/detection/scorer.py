@@ -25,7 +25,8 @@ class ImageScorer(nn.Module):
     Methods that give a number a view score an image by the worst of its views; what local ones give, a number a place,
     is stitched to a map, which smoothed for the eye is the heat map, and of which the worst place counts where the
     method does not judge views. Where there are tiles, those of :data:`~attractor.scoring.methods.OVERVIEW` score the
-    whole image made small instead, and ``combined`` has a heat map too, its parts multiplied place by place.
+    whole image made small instead, and where damage is looked for ``combined`` has a heat map too, its parts
+    multiplied place by place.
     ``damage``: offer the method of that name. ``background``: what distances are divided by before they are combined.
     Everything a saved detector scores with is in this module's state dict.
     """
@@ -93,7 +94,7 @@ class ImageScorer(nn.Module):
                     maps[name] = [smooth(v.float(), SMOOTHING) for v in places]
                 if method.by_map:
                     scores[name] = torch.stack([v.max() for v in places])
-        if heats and self.viewing.tiles:
+        if heats and self.viewing.tiles and "damage" in maps:
             maps["combined"] = [self.product(i, canvas, by_view, maps) for i, canvas in enumerate(canvases)]
         scores["combined"] = self.combined(worst, self.background(everything) if self.background else {})
         return scores, maps
@@ -109,11 +110,10 @@ class ImageScorer(nn.Module):
     ) -> Tensor:
         """Heat ``(H, W)`` of ``combined`` in tiles: the geometric mean of its parts at every place.
 
-        A tile's number is that of all its places, the whole image's that of all places. Without the places of
-        ``damage``, those of ``patches`` take part, or nothing would be told apart within a tile.
+        A tile's number is that of all its places, the whole image's that of all places.
         """
         factors = []
-        for name in ("knn", *OVERVIEW, "damage" if "damage" in maps else "patches"):
+        for name in COMBINED_TILES:
             numbers = by_view[name][image]
             if name in maps:
                 factor = self._method(name).factor(maps[name][image].double())
@@ -130,8 +130,8 @@ class ImageScorer(nn.Module):
 
 
 def shown(local: dict[str, T], method: str) -> T:
-    """The entry of ``method`` where it has a heat map; else that of ``combined`` in tiles, of ``places`` without."""
-    return local[method] if method in local else local["combined" if "combined" in local else "places"]
+    """The entry of ``method``, where it has a heat map; else of the first that has of those that tell places best."""
+    return next(local[name] for name in (method, "combined", "damage", "places", "patches") if name in local)
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:
