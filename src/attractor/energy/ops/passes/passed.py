@@ -42,7 +42,8 @@ class _Passed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
-        operands, kept = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        saved = ctx.saved_tensors  # read once: a checkpoint gives them no second time
+        operands, kept = saved[: ctx.count], saved[ctx.count :]
         if not torch.is_grad_enabled():
             return None, *ctx.work.gradients(operands, kept, upstream)
         wanted = [t for t, want in zip(operands, ctx.needs_input_grad[1:], strict=True) if want]
