@@ -195,9 +195,11 @@ class EnergySum(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""
         first, *rest = self.terms
-        force = first.force(g, context)
+        force, ours = first.force(g, context), False  # a term may give what is not ours to write on, such as g itself
         for term in rest:
-            force = force + term.force(g, context) if torch.is_grad_enabled() else force.add_(term.force(g, context))
+            more = term.force(g, context)
+            force = force.add_(more) if ours and not torch.is_grad_enabled() else force + more
+            ours = True
         return force
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
