@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from attractor.energy.base import Context, Energy, real_tokens, require_positive
 from attractor.energy.edges import Edges
 from attractor.energy.ops import Alignment, Mixing, align, attention_map, linear, merge_heads, recomputed, split_heads
+from attractor.energy.ops.eager import is_transformed
 from attractor.energy.ops.passes.all_pairs import AllPairs
 from attractor.energy.ops.passes.all_pairs import takes as takes_all_pairs
 from attractor.energy.ops.passes.along_edges import AlongEdges
@@ -87,7 +88,8 @@ class EnergyAttention(Energy):
         passed = self._passed(g, context, energy=False)
         if passed is not None:
             return passed[1]
-        if context is not None and context.edges and self._is_plain(context) and not torch.is_grad_enabled():
+        by_head = not torch.is_grad_enabled() and not is_transformed()
+        if context is not None and context.edges and self._is_plain(context) and by_head:
             return self._force_by_head(g, context.relation(self.relation, g.shape[1]))
         if self.M is None and (context is None or context.all_pairs):
             return self._dense_force(g, context)

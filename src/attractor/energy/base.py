@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from attractor.energy.edges import Edges
+from attractor.energy.ops.eager import is_transformed
 from attractor.errors import InputError
 
 BLOCK = 2**16  # tokens at a time of what every token does for itself
@@ -196,10 +197,10 @@ class EnergySum(Energy):
         """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""
         first, *rest = self.terms
         force, ours = first.force(g, context), False  # a term may give what is not ours to write on, such as g itself
+        in_place = not torch.is_grad_enabled() and not is_transformed()
         for term in rest:
             more = term.force(g, context)
-            force = force.add_(more) if ours and not torch.is_grad_enabled() else force + more
-            ours = True
+            force, ours = force.add_(more) if ours and in_place else force + more, True
         return force
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:

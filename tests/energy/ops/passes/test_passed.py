@@ -48,3 +48,13 @@ def test_goes_through_a_checkpoint(case: tuple[Work, list[Tensor]]) -> None:
         for results in (passed(work, *operands), checkpoint(passed, work, *operands, use_reentrant=False))
     ]
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_a_gradient_that_is_to_be_derived_knows_operands_apart(case: tuple[Work, list[Tensor]]) -> None:
+    """Also where one of them is made of another."""
+    work, (first, *others) = case
+    moved = passed(work, first, *others)[-1]
+    loss = passed(work, first + moved, *others)[-1].square().sum()
+    found = [torch.autograd.grad(loss, others, retain_graph=True, create_graph=further) for further in (True, False)]
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * float(b.abs().max()))
