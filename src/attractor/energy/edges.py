@@ -34,7 +34,7 @@ class Edges:
         edges count once. Raises :class:`InputError` on indices of another shape or kind, or out of range.
         """
         _check(edge_index, nodes)
-        source, target = edge_index.cpu()
+        source, target = edge_index.cpu().resolve_neg()
         rows = cls(*compress(source, target, nodes, both=not directed, loops=self_loops))
         return cls(rows.indptr, rows.indices, cls(*transpose(*rows.arrays))) if directed else rows
 

@@ -58,3 +58,9 @@ def test_a_gradient_that_is_to_be_derived_knows_operands_apart(case: tuple[Work,
     found = [torch.autograd.grad(loss, others, retain_graph=True, create_graph=further) for further in (True, False)]
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * float(b.abs().max()))
+
+
+def test_operands_whose_sign_is_yet_to_be_turned(case: tuple[Work, list[Tensor]]) -> None:
+    work, operands = case
+    turned = [torch._neg_view(-t.detach()) for t in operands]
+    assert all(torch.equal(a, b) for a, b in zip(passed(work, *turned), passed(work, *operands), strict=True))
