@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from small_block import small_block, tokens
@@ -97,11 +98,38 @@ def _backward(model: nn.Module, y: Tensor) -> list[nn.Parameter]:
     return list(model.parameters())
 
 
+@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "ode", "equilibrium"])
+@pytest.mark.parametrize("shape", [(2, 0, 8), (0, 3, 8), (0, 0, 8)])
+@pytest.mark.parametrize("steps", [0, 3])
+def test_no_tokens_no_step(steps: int, shape: tuple[int, ...], rule: str) -> None:
+    energy, norm = small_block()
+    x, batch = torch.zeros(shape).double(), shape[0]
+    assert descend(energy, norm, x, steps=steps, rule=rule)[0] is x
+    y, trace = descend(energy, norm, x, steps=steps, rule=rule, trace="tokens")
+    assert y is x and trace.tokens.shape == (steps + 1, *shape)
+    assert trace.energies.shape == trace.forces.shape == (steps + 1, batch)
+    assert trace.step_sizes.shape == trace.updates.shape == (steps, batch)
+    assert trace.steps.tolist() == [0] * batch and trace.converged.shape == (batch,)
+
+
+def test_numpy_s_numbers_are_numbers() -> None:
+    energy, norm = small_block()
+    x = tokens()
+    expected = descend(energy, norm, x, steps=2, step_size=0.5)[0]
+    assert torch.equal(descend(energy, norm, x, steps=np.int64(2), step_size=np.float64(0.5))[0], expected)
+
+
 @pytest.mark.parametrize(
     ("change", "names"),
     [
         ({"rule": "newton"}, "newton.*|fixed, guaranteed, ode, equilibrium"),
+        ({"rule": None}, "rule must be .* not None"),
+        ({"rule": Fixed}, "rule must be"),
         ({"steps": -1}, "steps"),
+        ({"steps": 1.5}, r"steps must be a whole number of 0 or more, not 1\.5"),
+        ({"steps": "3"}, "steps"),
+        ({"step_size": "0.1"}, "step_size must be above 0, not '0.1'"),
+        ({"trace": "token"}, "trace must be True, False or \"tokens\", not 'token'"),
         ({"step_size": 0.0}, "step_size"),
         ({"step_size": float("nan")}, "step_size"),
         ({"step_size": float("inf")}, "step_size"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -75,6 +77,18 @@ def test_a_hub_of_a_million_takes_no_longer_than_its_edges(directed: bool) -> No
 def test_refuses_what_is_no_edge_index(index: Tensor, message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
         Edges.build(index, 4)
+
+
+@pytest.mark.parametrize("nodes", [-1, 2.5, "4", None])
+def test_refuses_what_is_no_number_of_nodes(nodes: Any) -> None:
+    with pytest.raises(InputError, match=r"^nodes must be a whole number of 0 or more, not "):
+        Edges.build(torch.zeros(2, 0, dtype=torch.int64), nodes)
+
+
+def test_takes_numpy_s_numbers_but_no_lists() -> None:
+    assert Edges.build(torch.tensor([[0], [1]]), np.int64(2)).nodes == 2
+    with pytest.raises(InputError, match=r"^edge_index must be a tensor \(2, edges\), not list"):
+        Edges.build([[0], [1]], 2)  # type: ignore[arg-type]
 
 
 def test_refuses_more_nodes_than_an_index_can_name() -> None:

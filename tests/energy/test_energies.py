@@ -209,3 +209,20 @@ def test_sums_are_flat_and_add_up() -> None:
         a + 1  # type: ignore[operator]
     with pytest.raises(InputError, match="at least one energy"):
         EnergySum([])
+
+
+class Growth(Energy):
+    """``-|g|^2 / 2``, whose force is the very tensor it is given."""
+
+    def force(self, g: Tensor, context: Context | None = None) -> Tensor:
+        return g
+
+
+def test_a_sum_writes_on_nothing_but_its_own() -> None:
+    g, memory = tokens(), build("memory-relu")
+    before = g.clone()
+    with torch.no_grad():
+        for total in (Growth() + memory, Growth() + memory + memory, memory + Growth() + Growth()):
+            expected = sum(term.force(before) for term in total.terms)
+            torch.testing.assert_close(total.force(g), expected, **EXACT)
+    assert torch.equal(g, before)

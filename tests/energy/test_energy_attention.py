@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from registry import BATCH, DIM, HEADS, N, build, contexts, tokens
@@ -77,10 +78,19 @@ def test_learnt_betas_start_at_the_fixed_one() -> None:
     assert learnt.shape == (HEADS, 1, 1) and (learnt == 0.5).all()
 
 
-@pytest.mark.parametrize("wrong", [{"dim": 0}, {"heads": -1}, {"head_dim": 0}, {"beta": 0.0}, {"beta": math.nan}])
+@pytest.mark.parametrize(
+    "wrong", [{"dim": 0}, {"heads": -1}, {"head_dim": 0}, {"beta": 0.0}, {"beta": math.nan}, {"dim": "4"}]
+)
 def test_refuses_settings_that_are_not_positive(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=rf"^{next(iter(wrong))} must be above 0, not "):
         EnergyAttention(**({"dim": DIM, "heads": HEADS, "head_dim": 3} | wrong))
+
+
+def test_sizes_are_whole_numbers_of_any_kind() -> None:
+    with pytest.raises(InputError, match=r"^head_dim must be a whole number, not 1\.5$"):
+        EnergyAttention(4, 2, 1.5)  # type: ignore[arg-type]
+    sizes = np.array([4, 2, 3])
+    assert EnergyAttention(*sizes).force(torch.randn(1, 5, 4)).shape == (1, 5, 4)
 
 
 @pytest.mark.parametrize("n", [5, 300])  # where the reference runs, and where strips do

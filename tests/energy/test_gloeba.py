@@ -144,6 +144,12 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
         GloebaAttention(12, 5)
 
 
+@pytest.mark.parametrize(("dim", "heads"), [(4, 0), (0, 1), (4.0, 2), ("4", 2)])
+def test_sizes_that_are_none_are_refused(dim: int, heads: int) -> None:
+    with pytest.raises(InputError, match=r"^(dim|heads) must be "):
+        GloebaAttention(dim, heads)
+
+
 BASIS = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1))).Q
 SKEW = torch.tensor([[0.0, 1, 2, 0], [-1, 0, 0, 3], [-2, 0, 0, 1], [0, -3, -1, 0]])
 

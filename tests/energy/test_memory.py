@@ -59,6 +59,9 @@ def test_a_token_on_a_memory_is_drawn_to_it() -> None:
     [
         ({"dim": 0}, "dim must be above 0"),
         ({"memories": 0}, "memories must be above 0"),
+        ({"dim": "4"}, "dim must be above 0, not '4'"),
+        ({"memories": 2.5}, "memories must be a whole number"),
+        ({"activation": "power", "exponent": "3"}, "exponent must be 2 or more, not '3'"),
         ({"beta": -1.0}, "beta must be above 0"),
         ({"beta": float("inf")}, "beta must be above 0"),
         ({"activation": "power", "exponent": float("nan")}, "exponent must be 2 or more"),

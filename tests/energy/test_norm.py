@@ -110,4 +110,6 @@ def test_refuses_another_width_and_sizes_that_are_none() -> None:
     for settings in ({"dim": 0}, {"dim": 3, "eps": 0.0}):
         with pytest.raises(InputError, match="must be above 0"):
             EnergyLayerNorm(**settings)
+    with pytest.raises(InputError, match="dim must be a whole number"):
+        EnergyLayerNorm(2.5)  # type: ignore[arg-type]
     assert repr(norm) == "EnergyLayerNorm(6, eps=1e-05)"

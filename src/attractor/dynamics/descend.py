@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.rules import Rule, find_rule
 from attractor.dynamics.trace import Recorder, Trace
 from attractor.energy import Context, Energy
+from attractor.energy.base import is_number, require_positive
 from attractor.errors import InputError
 
 
@@ -31,16 +32,24 @@ def descend(
     ``x (B, N, D)`` goes in and comes out; ``rule`` is ``"fixed"``, ``"guaranteed"``, ``"ode"``, ``"equilibrium"`` or
     a :class:`Rule` (for one with settings); with ``trace`` the second value is the :class:`Trace` (``"tokens"`` keeps
     every state too), else None. Along the flow ``dE/dt = -(dE/dg)^T J (dE/dg) <= 0``; a fixed step keeps that only
-    where it is small enough, the guaranteed rule always. Raises :class:`InputError` on an unknown rule, a negative
-    number of steps, a step size that is not a positive number, or ``x`` that is not a batch of floating-point tokens.
+    where it is small enough, the guaranteed rule always. No tokens, no step. Raises :class:`InputError` on an unknown
+    rule or trace, a number of steps that is not whole or is negative, a step size that is not a positive number, or
+    ``x`` that is not a batch of floating-point tokens.
     Source: Energy Transformer (Hoover et al. 2023), equations 1 and 2.
     """
     if x.ndim != 3 or not x.is_floating_point():
         raise InputError(f"x must be floating-point tokens (B, N, D), not {x.dtype} of shape {tuple(x.shape)}")
-    if steps < 0 or not 0 < step_size < math.inf:
-        raise InputError(f"steps must be 0 or more and step_size above 0, not {steps} and {step_size}")
+    if not is_number(steps, Integral) or steps < 0:
+        raise InputError(f"steps must be a whole number of 0 or more, not {steps!r}")
+    require_positive(step_size=step_size)
+    if trace not in (True, False, "tokens"):
+        raise InputError(f'trace must be True, False or "tokens", not {trace!r}')
     recorder = Recorder(steps, trace == "tokens") if trace else None
-    x = find_rule(rule).run(Landscape(energy, norm, context), x, steps, step_size, recorder)
+    walk, landscape = find_rule(rule), Landscape(energy, norm, context)
+    if x.numel():
+        x = walk.run(landscape, x, steps, step_size, recorder)
+    elif recorder:
+        recorder.state(landscape.at(x))
     return x, recorder.trace() if recorder else None
 
 

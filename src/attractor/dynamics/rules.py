@@ -41,9 +41,9 @@ def seeks_fixed_point(rule: str | Rule) -> bool:
 
 
 def find_rule(rule: str | Rule) -> Rule:
-    """A rule by name; an unknown one raises :class:`InputError`."""
-    if not isinstance(rule, str):
-        return rule
-    if rule not in RULES:
-        raise InputError(f"rule must be one of {', '.join(RULES)}, not {rule!r}")
-    return RULES[rule]()
+    """A rule by name; an unknown one, and what is no rule, raises :class:`InputError`."""
+    if isinstance(rule, str) and rule in RULES:
+        return RULES[rule]()
+    if isinstance(rule, (str, type)) or not hasattr(rule, "run"):
+        raise InputError(f"rule must be one of {', '.join(RULES)}, or a Rule, not {rule!r}")
+    return rule

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, real_tokens, require_positive
+from attractor.energy.base import Context, Energy, real_tokens, require_positive, require_sizes
 from attractor.energy.ops import Heads, Surroundings, attend, attention_maps, queries_keys
 
 
@@ -28,7 +28,8 @@ class EnergyAttention(Energy):
     singular. Weights are stacked: ``W (2, H, Y, D)`` holds ``W_Q, W_K``; they start equal, so that alike tokens attend
     to each other from the first step. Where the context has ``edges``, B runs over the neighbours of C in the graph
     number ``relation``, C itself if it has a self-loop. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
-    :class:`InputError` on a size or beta that is not positive, and on ``g`` or a mask of the wrong shape.
+    :class:`InputError` on a size that is no whole number above 0, a beta that is not positive, and on ``g`` or a mask
+    of the wrong shape.
     Source: Energy Transformer (Hoover et al. 2023), equation 3; published code and checkpoints ``include_self``.
     """
 
@@ -46,7 +47,8 @@ class EnergyAttention(Energy):
         relation: int = 0,
     ):
         super().__init__()
-        require_positive(dim=dim, heads=heads, head_dim=head_dim, beta=1 if beta is None else beta)
+        require_sizes(dim=dim, heads=heads, head_dim=head_dim)
+        require_positive(beta=1 if beta is None else beta)
         self.heads, self.include_self, self.relation = heads, include_self, relation
         tied = torch.randn(heads, head_dim, dim) / math.sqrt(dim)
         self.W = nn.Parameter(torch.stack([tied, tied]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from attractor.energy.edges import Edges
+from attractor.energy.ops.eager import is_transformed
 from attractor.errors import InputError
 
 BLOCK = 2**16  # tokens at a time of what every token does for itself
@@ -127,11 +129,24 @@ def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
     return context.clear(g)
 
 
+def is_number(value: Any, kind: type = Real) -> bool:
+    """Whether this is a number of a kind, ``Integral`` where it is to be whole; numpy's are too."""
+    return isinstance(value, kind)
+
+
 def require_positive(**settings: float) -> None:
     """Raise :class:`InputError` naming the first setting that is not a number above 0."""
     for name, value in settings.items():
-        if not 0 < value < math.inf:
+        if not is_number(value) or not 0 < value < math.inf:
             raise InputError(f"{name} must be above 0, not {value!r}")
+
+
+def require_sizes(**sizes: int) -> None:
+    """Raise :class:`InputError` naming the first size that is not a whole number above 0."""
+    require_positive(**sizes)
+    for name, value in sizes.items():
+        if not is_number(value, Integral):
+            raise InputError(f"{name} must be a whole number, not {value!r}")
 
 
 class Energy(nn.Module):
@@ -195,9 +210,11 @@ class EnergySum(Energy):
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_i -dE_i/dg``, ``(B, N, D) -> (B, N, D)``."""
         first, *rest = self.terms
-        force = first.force(g, context)
+        force, ours = first.force(g, context), False  # a term may give what is not ours to write on, such as g itself
+        in_place = not torch.is_grad_enabled() and not is_transformed()
         for term in rest:
-            force = force + term.force(g, context) if torch.is_grad_enabled() else force.add_(term.force(g, context))
+            more = term.force(g, context)
+            force, ours = force.add_(more) if ours and in_place else force + more, True
         return force
 
     def evaluate(self, g: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -32,10 +33,11 @@ class Edges:
         """Of ``edge_index (2, E)``, sources above targets, whole numbers from 0 to ``nodes - 1``: targets see sources.
 
         Undirected, both ends see each other. Every token sees itself with ``self_loops``, else none does; repeated
-        edges count once. Raises :class:`InputError` on indices of another shape or kind, or out of range.
+        edges count once. Raises :class:`InputError` on indices of another shape or kind, or out of range, and on a
+        number of nodes that is none.
         """
         _check(edge_index, nodes)
-        source, target = edge_index.cpu()
+        source, target = edge_index.cpu().resolve_neg()
         rows = cls(*compress(source, target, nodes, both=not directed, loops=self_loops))
         return cls(rows.indptr, rows.indices, cls(*transpose(*rows.arrays))) if directed else rows
 
@@ -86,6 +88,10 @@ class Edges:
 
 
 def _check(edge_index: Tensor, nodes: int) -> None:
+    if not isinstance(edge_index, Tensor):
+        raise InputError(f"edge_index must be a tensor (2, edges), not {type(edge_index).__name__}")
+    if not isinstance(nodes, Integral) or nodes < 0:
+        raise InputError(f"nodes must be a whole number of 0 or more, not {nodes!r}")
     if edge_index.ndim != 2 or len(edge_index) != 2 or edge_index.dtype not in (torch.int32, torch.int64):
         kind = f"{edge_index.dtype} of shape {tuple(edge_index.shape)}"
         raise InputError(f"edge_index must be int32 or int64 of shape (2, edges), not {kind}")

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attractor.energy.base import require_sizes
 from attractor.energy.ops import Linear, merge_heads, softmax_attention, split_heads
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
@@ -58,12 +59,14 @@ class GloebaAttention(nn.Module):
     the minimum itself being the free energy ``F_C = -tau_h logsumexp_B(s_CB / tau_h)``. Shapes: ``(B, N, D) ->
     (B, N, D)``. With ``normalize_keys=False`` the keys stay ``|s_h| M_h k``: the bilinear form ``q^T M_h k``.
 
-    Each ``M_h`` starts orthogonal. Raises :class:`InputError` unless ``heads`` divides ``dim``.
+    Each ``M_h`` starts orthogonal. Raises :class:`InputError` on a size that is no whole number above 0 and unless
+    ``heads`` divides ``dim``.
     Source: SELYNE (Suleymanoglu 2026), "Gloeba: the core attention mechanism".
     """
 
     def __init__(self, dim: int, heads: int, *, normalize_keys: bool = True):
         super().__init__()
+        require_sizes(dim=dim, heads=heads)
         if dim % heads:
             raise InputError(f"dim {dim} is not a multiple of heads {heads}; choose a multiple")
         self.heads, self.normalize_keys = heads, normalize_keys

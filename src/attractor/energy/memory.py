@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, in_blocks, real_tokens, require_positive
+from attractor.energy.base import Context, Energy, in_blocks, is_number, real_tokens, require_positive, require_sizes
 from attractor.energy.ops import linear, memory_force
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
@@ -44,10 +44,11 @@ class HopfieldMemory(Energy):
         bias: bool = False,
     ):
         super().__init__()
-        require_positive(dim=dim, memories=memories, beta=1 if beta is None else beta)
+        require_sizes(dim=dim, memories=memories)
+        require_positive(beta=1 if beta is None else beta)
         if activation not in ACTIVATIONS:
             raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
-        if not 2 <= exponent < math.inf:
+        if not is_number(exponent) or not 2 <= exponent < math.inf:
             raise InputError(f"exponent must be 2 or more, not {exponent!r}: below it the force has no derivative at 0")
         self.activation, self.exponent = activation, exponent
         self.beta = 1 / math.sqrt(dim) if beta is None else beta  # a Python float: exact in every precision

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import require_positive
+from attractor.energy.base import require_positive, require_sizes
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -26,7 +26,8 @@ class EnergyLayerNorm(nn.Module):
 
     def __init__(self, dim: int, eps: float = 1e-5):
         super().__init__()
-        require_positive(dim=dim, eps=eps)
+        require_sizes(dim=dim)
+        require_positive(eps=eps)
         self.eps = eps
         self.gamma = nn.Parameter(torch.ones(()))
         self.delta = nn.Parameter(torch.zeros(dim))

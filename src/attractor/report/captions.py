@@ -44,8 +44,8 @@ CAPTIONS = {
         "Where the model sees the anomaly",
         "The brighter a place, the less it is like normal images, by the score named under the scale: the one in use "
         "where it tells places apart, else one that does. The heat of combined is its parts multiplied place by place; "
-        "one that judges a whole tile or image brightens all of it. One colour scale serves the whole data set, so that "
-        "pictures can be compared. A light blue line, where there is one, is the true outline.",
+        "one that judges a whole tile or image brightens all of it. One colour scale serves the whole data set, so "
+        "that pictures can be compared. A light blue line, where there is one, is the true outline.",
         wide=True,
     ),
 }

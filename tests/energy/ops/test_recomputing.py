@@ -76,6 +76,18 @@ def test_a_further_derivative_can_be_had(name: str, request: pytest.FixtureReque
     torch.testing.assert_close(second(), expected, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_gradient_that_is_to_be_derived_is_the_same_gradient(name: str, in_pieces: None) -> None:
+    """Also of weights that tokens came from, and that stand on both sides of a force."""
+    e, norm, x = energy(name), EnergyLayerNorm(DIM).double(), torch.randn(BATCH, N, DIM, dtype=torch.float64)
+
+    def gradients(create_graph: bool) -> tuple[Tensor, ...]:
+        y, _ = descend(e, norm, x, steps=3)
+        return torch.autograd.grad(y.square().sum(), list(e.parameters()), create_graph=create_graph)
+
+    torch.testing.assert_close(gradients(True), gradients(False), rtol=1e-10, atol=1e-11)
+
+
 def test_only_what_is_asked_for_is_made(in_pieces: None) -> None:
     e, g = energy("attention"), torch.randn(BATCH, N, DIM, dtype=torch.float64)
     e.W.requires_grad_(False)

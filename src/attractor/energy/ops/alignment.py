@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops import edge_products
-from attractor.energy.ops.eager import is_counted
+from attractor.energy.ops.eager import is_counted, is_for_torch_alone
 from attractor.energy.ops.edges import along_edges, edge_map
 from attractor.energy.ops.edges import reference as reference_along
 from attractor.energy.ops.precision import at_least_float32
@@ -62,11 +62,11 @@ def align(
     if edges is not None and (mixing is not None or weights is not None):
         return _along_weighted(q, k, edges, weights, mixing)
     if edges is not None:
-        along = reference_along if torch.compiler.is_exporting() else along_edges
+        along = reference_along if is_for_torch_alone(q, k) else along_edges
         lse, mix, pull = (_from_nodes(t, batch) for t in along(_to_nodes(q), _to_nodes(k), edges))
         return Alignment(lse, mix.to(q.dtype), pull.to(q.dtype))
     dense = context is not None and (context.pairs is not None or context.weights is not None)
-    plain = torch.compiler.is_exporting() or is_counted()
+    plain = is_for_torch_alone(q, k) or is_counted()
     if dense or mixing is not None or plain or batch * heads * n * n <= SMALL:
         return reference(q, k, context, include_self, mixing)
     tokens = context.tokens if context else None

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attractor.energy.ops.alignment import Alignment, Mixing, align, attention_map
 from attractor.energy.ops.attention import merge_heads, split_heads
+from attractor.energy.ops.eager import is_transformed
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.all_pairs import AllPairs
 from attractor.energy.ops.passes.along_edges import AlongEdges
@@ -132,7 +133,7 @@ def _pulled(g: Tensor, heads: Heads, aligned: Alignment) -> Tensor:
 def _force(g: Tensor, heads: Heads, around: Surroundings) -> Tensor:
     """The force alone."""
     alike = heads.mix is None and around.weights is None
-    if around.edges is not None and alike and not torch.is_grad_enabled():
+    if around.edges is not None and alike and not torch.is_grad_enabled() and not is_transformed():
         return _force_by_head(g, heads, around.edges)
     if _all_pairs(heads, around):
         return _force_by_samples(g, heads, around)

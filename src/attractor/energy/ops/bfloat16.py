@@ -14,7 +14,7 @@ from torch import Tensor
 
 def array(t: Tensor) -> NDArray[Any]:
     """The tensor's memory for a compiled loop: int16 where it is bfloat16."""
-    t = t.detach()
+    t = t.detach().resolve_neg()
     return (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).numpy()
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops.bfloat16 import rounded, widened
+from attractor.energy.ops.eager import is_for_torch_alone
 from attractor.energy.ops.precision import at_least_float32, summed_in
 from attractor.energy.ops.threads import compiled, over_rows
 
@@ -35,7 +36,7 @@ class _Dots(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         q, k = ctx.saved_tensors
-        return _Sums.apply(grads[0], k, ctx.edges, False), _Sums.apply(grads[0], q, ctx.edges, True), None
+        return sums(grads[0], k, ctx.edges), sums(grads[0], q, ctx.edges, transposed=True), None
 
 
 class _Sums(torch.autograd.Function):
@@ -49,9 +50,9 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        (c, x), total = ctx.saved_tensors, grads[0].contiguous()
-        ends = (x, total) if ctx.transposed else (total, x)
-        return _Dots.apply(*ends, ctx.edges), _Sums.apply(c, total, ctx.edges, not ctx.transposed), None, None
+        (c, x), total = ctx.saved_tensors, grads[0]
+        left, right = (x, total) if ctx.transposed else (total, x)
+        return dots(left, right, ctx.edges), sums(c, total, ctx.edges, not ctx.transposed), None, None
 
 
 class _Softmax(torch.autograd.Function):
@@ -73,14 +74,14 @@ class _Softmax(torch.autograd.Function):
 
 def dots(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
     """``q_v . k_u`` of every edge on which v sees u, a head at a time; ``(N, H, Y), (N, H, Y) -> (E, H)``."""
-    if torch.compiler.is_exporting():  # what is exported must run where this package is not installed
+    if is_fortorch_alone(q, k):
         return torch_dots(q, k, *edges.arrays)
     return _Dots.apply(q.contiguous(), k.contiguous(), edges)
 
 
 def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor:
     """``sum_u c_vu x_u`` over whom v sees, ``(E, H), (N, H, Y) -> (N, H, Y)``; transposed over those who see v."""
-    if torch.compiler.is_exporting():
+    if is_for_torch_alone(c, x):
         return (
             torch_sums(c[edges.order], x, *edges.transposed.arrays) if transposed else torch_sums(c, x, *edges.arrays)
         )
@@ -89,7 +90,7 @@ def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor
 
 def softmax(s: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
     """``P (E, H)``, the softmax of scores over whom v sees, and log-sum-exps ``(N, H)``, 0 where v sees nobody."""
-    if torch.compiler.is_exporting():
+    if is_fortorch_alone(s):
         return torch_softmax(s, edges.indptr)
     return _Softmax.apply(s.contiguous(), edges)
 

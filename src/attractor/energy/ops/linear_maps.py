@@ -43,7 +43,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (x, weight), (dy,) = ctx.saved_tensors, grads
-        rows, drows = x.flatten(0, -2), dy.flatten(0, -2)
+        rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         wanted = ctx.needs_input_grad
         return (
             linear(dy, weight.T) if wanted[0] else None,
@@ -55,7 +55,7 @@ class _Linear(torch.autograd.Function):
 def _by_onednn(x: Tensor, weight: Tensor) -> bool:
     return (
         PAYS
-        and is_eager(x)  # before sizes are looked at, which an export keeps free
+        and is_eager(x, weight)  # before sizes are looked at, which an export keeps free
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
         and x.ndim > 1

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attractor.energy.ops.eager import is_eager
+from attractor.energy.ops.eager import is_eager, is_transformed
 from attractor.energy.ops.linear_maps import linear
+from attractor.energy.ops.plain_gradients import plain_gradients
 from attractor.energy.ops.precision import summed_in
 
 TOKENS = 2**11  # at once: their queries and keys fill a good part of a CPU's cache
@@ -27,7 +28,7 @@ def recomputed(inner: Inner, g: Tensor, out: Sequence[Tensor], parameters: Seque
     nothing is held but ``g``. Products are taken in the type that autocast asks for, sums over slices in float32 or
     better. Source: Chen et al. 2016, training with sublinear memory, for the idea.
     """
-    if not is_eager(g) or g.numel() <= SMALL * g.shape[-1]:
+    if not is_eager(g, *out, *parameters) or g.numel() <= SMALL * g.shape[-1]:
         return plainly(inner, g, out, parameters)
     kind = g.device.type
     working = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else g.dtype
@@ -60,11 +61,12 @@ class _Recomputed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (g, *weights), (df,) = ctx.saved_tensors, grads
-        if torch.is_grad_enabled():  # who wants a further derivative holds all the parts
-            wanted = [t for t, want in zip((g, *weights), ctx.needs_input_grad[3:], strict=True) if want]
-            force = plainly(ctx.inner, g, *_split(weights, ctx.outs))
-            found = iter(torch.autograd.grad(force, wanted, df, create_graph=True, allow_unused=True))
-            return None, None, None, *(next(found) if want else None for want in ctx.needs_input_grad[3:])
+        if torch.is_grad_enabled() or is_transformed(df):  # who wants a further derivative holds all the parts
+
+            def plain(g: Tensor, *weights: Tensor) -> tuple[Tensor]:
+                return (plainly(ctx.inner, g, *_split(weights, ctx.outs)),)
+
+            return None, None, None, *plain_gradients(plain, (g, *weights), ctx.needs_input_grad[3:], grads)
         with torch.autocast(g.device.type, enabled=False):
             return None, None, None, *_in_slices(ctx, g, weights, df)
 
@@ -85,7 +87,7 @@ def _in_slices(ctx: Any, g: Tensor, weights: list[Tensor], df: Tensor) -> list[T
     return [dg, *(total.to(t.dtype) for total, t in zip(totals, weights, strict=True))]
 
 
-def _split(weights: list[Tensor], outs: int) -> tuple[list[Tensor], list[Tensor]]:
+def _split(weights: Sequence[Tensor], outs: int) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
     return weights[:outs], weights[outs:]
 
 

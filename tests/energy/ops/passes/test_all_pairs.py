@@ -107,6 +107,18 @@ def test_what_is_not_a_number_is_seen(bad: float) -> None:
     assert lse[0].isfinite().all() and force[0].isfinite().all()
 
 
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("kind", MASKS)
+def test_without_beta_every_other_token_counts_the_same(kind: str, include_self: bool) -> None:
+    g, w, beta = operands(7)
+    work, found = AllPairs(mask(kind, 7), include_self), []
+    for value in (0.0, -2e-4, 2e-4):
+        now = torch.full_like(beta, value).requires_grad_()
+        lse, force = passed(work, g, w, now)
+        found.append([lse, force, *torch.autograd.grad((lse.square().sum() + force.square().sum()), [g, w, now])])
+    close(found[0], [(below + above) / 2 for below, above in zip(*found[1:], strict=True)])
+
+
 def test_scores_below_any_other() -> None:
     g, w = torch.full((1, 20, 16), 1e15), torch.zeros(2, 1, 16, 16)
     w[0, 0, 0, 0], w[1, 0, 0, 0] = -1e16, 1e-14  # a score of -1e32

@@ -188,12 +188,14 @@ def _gradient(g, w_in, w_out, beta, there, include_self, groups, dlse, df, dg, d
                 product(dmix, across, dp, width, False)
                 _transpose(dpull, across, n)
                 product(q, across, dp, width, True)
-                _through_softmax(p, dlse[b, h], beta[h], dp)
+                _through_softmax(p, dlse[b, h], dp)
                 product(dp, k_by_column, dq, n, False)
-                dbeta[group, h] += _dot(q, dq, n) / beta[h]
+                dbeta[group, h] += _dot(q, dq, n)
+                _scale(dq, beta[h])
                 to_panels(dpull, by_column, 0)
                 product(p, by_column, dq, n, True)
                 product(dp.T[:rows], q_by_column, dk, n, False)
+                _scale(dk, beta[h])
                 to_panels(dmix, by_column, 0)
                 product(p.T[:rows], by_column, dk, n, True)
 
@@ -244,8 +246,9 @@ def _transpose(source, target, n):
 def _softmax(limits, live, beta, include_self, p, lse):
     """``q_C . k_B`` to probabilities, 0 in rows that see nobody; log-sum-exps where there is room for them."""
     for i in range(len(live)):
+        limit = limits[i]
         if not include_self:
-            p[i, i] = NEVER / beta
+            limits[i] = NEVER
         top, terms = splat(NEVER), splat(np.float32(0))
         for j in range(0, len(limits), LANES):
             score = minimum(load(p, (i, j)) * splat(beta), load(limits, (j,)))
@@ -262,11 +265,12 @@ def _softmax(limits, live, beta, include_self, p, lse):
             store(p, (i, j), load(p, (i, j)) * share)
         if len(lse):
             lse[i] = peak + np.float32(math.log(whole)) if live[i] else np.float32(0)
+        limits[i] = limit
 
 
 @compiled
-def _through_softmax(p, dlse, beta, dp):
-    """``beta dS``, ``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
+def _through_softmax(p, dlse, dp):
+    """``dS = P * (dP - r + dlse)`` in the place of dP, ``r_C = sum_B P_CB dP_CB``."""
     columns = whole_vectors(len(dlse))
     for i in range(len(dlse)):
         r = splat(np.float32(0))
@@ -274,7 +278,14 @@ def _through_softmax(p, dlse, beta, dp):
             r = fma(load(p, (i, j)), load(dp, (i, j)), r)
         rest = splat(dlse[i] - total(r))
         for j in range(0, columns, LANES):
-            store(dp, (i, j), load(p, (i, j)) * (load(dp, (i, j)) + rest) * splat(beta))
+            store(dp, (i, j), load(p, (i, j)) * (load(dp, (i, j)) + rest))
+
+
+@compiled
+def _scale(a, factor):
+    for i in range(a.shape[0]):
+        for y in range(0, a.shape[1], LANES):
+            store(a, (i, y), load(a, (i, y)) * splat(factor))
 
 
 @compiled

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from attractor.energy.ops.eager import is_transformed
+from attractor.energy.ops.plain_gradients import plain_gradients
+
 Tensors = tuple[Tensor, ...]
 
 
@@ -45,11 +48,8 @@ class _Passed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
-        operands, kept = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
-        if not torch.is_grad_enabled():
-            return None, *ctx.work.gradients(operands, kept, upstream)
-        wanted = [t for t, want in zip(operands, ctx.needs_input_grad[1:], strict=True) if want]
-        sent = [(r, d) for r, d in zip(ctx.work.plain(*operands), upstream, strict=True) if d is not None]
-        results, grads = zip(*sent, strict=True)
-        found = iter(torch.autograd.grad(results, wanted, grads, create_graph=True, allow_unused=True))
-        return None, *(next(found) if want else None for want in ctx.needs_input_grad[1:])
+        saved = ctx.saved_tensors  # read once: a checkpoint gives them no second time
+        operands, kept = saved[: ctx.count], saved[ctx.count :]
+        if torch.is_grad_enabled() or is_transformed(*(d for d in upstream if d is not None)):
+            return None, *plain_gradients(ctx.work.plain, operands, ctx.needs_input_grad[1:], upstream)
+        return None, *ctx.work.gradients(operands, kept, upstream)
