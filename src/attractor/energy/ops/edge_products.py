@@ -74,7 +74,7 @@ class _Softmax(torch.autograd.Function):
 
 def dots(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
     """``q_v . k_u`` of every edge on which v sees u, a head at a time; ``(N, H, Y), (N, H, Y) -> (E, H)``."""
-    if is_fortorch_alone(q, k):
+    if is_for_torch_alone(q, k):
         return torch_dots(q, k, *edges.arrays)
     return _Dots.apply(q.contiguous(), k.contiguous(), edges)
 
@@ -90,7 +90,7 @@ def sums(c: Tensor, x: Tensor, edges: Edges, transposed: bool = False) -> Tensor
 
 def softmax(s: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
     """``P (E, H)``, the softmax of scores over whom v sees, and log-sum-exps ``(N, H)``, 0 where v sees nobody."""
-    if is_fortorch_alone(s):
+    if is_for_torch_alone(s):
         return torch_softmax(s, edges.indptr)
     return _Softmax.apply(s.contiguous(), edges)
 
