@@ -28,7 +28,7 @@ from attractor.data.unlabelled import load_unlabelled
 from attractor.files import json_text, write_json
 from attractor.models import GraphET
 from attractor.provenance import provenance
-from attractor.tasks import AnomalyDetector, GraphClassifier, Inpainter, evaluate
+from attractor.tasks import AnomalyDetector, GraphClassifier, Inpainter, evaluate_images
 from attractor.tasks.graphs import fitting
 
 SEEDS = (0, 1, 2)
@@ -67,7 +67,7 @@ def detection(data: Path) -> dict[str, Any]:
         for precision in PRECISIONS:
             with computed_in(precision):
                 detector = AnomalyDetector(seed=seed).fit(split.train)
-                found = evaluate(detector, split.test, split.normal, bootstrap=1, examples=False).metrics
+                found = evaluate_images(detector, split.test, split.normal, bootstrap=1, examples=False).metrics
             runs[precision].append({name: found[name]["auroc"] for name in METHODS})
             print("detection", seed, precision, runs[precision][-1], flush=True)
     return {name: compared([[run[name] for run in runs[p]] for p in PRECISIONS]) for name in METHODS}

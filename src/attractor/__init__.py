@@ -20,14 +20,14 @@ if TYPE_CHECKING:
         Selyne,
         SelyneConfig,
     )
-    from attractor.models.store import load_model, pretrained, save_model
+    from attractor.models.store import save_model
     from attractor.tasks import (
         AnomalyDetector,
         GraphAnomalyDetector,
         GraphClassifier,
         Inpainter,
         NodeAnomalyDetector,
-        evaluate,
+        evaluate_images,
     )
     from attractor.tasks.pretrained import from_pretrained
     from attractor.tasks.publishing import push_to_hub
@@ -50,10 +50,8 @@ __all__ = [
     "Selyne",
     "SelyneConfig",
     "descend",
-    "evaluate",
+    "evaluate_images",
     "from_pretrained",
-    "load_model",
-    "pretrained",
     "push_to_hub",
     "save_model",
 ]
@@ -74,10 +72,8 @@ _HOMES = {
     "Selyne": "attractor.models",
     "SelyneConfig": "attractor.models",
     "descend": "attractor.dynamics",
-    "evaluate": "attractor.tasks",
+    "evaluate_images": "attractor.tasks",
     "from_pretrained": "attractor.tasks.pretrained",
-    "load_model": "attractor.models.store",
-    "pretrained": "attractor.models.store",
     "push_to_hub": "attractor.tasks.publishing",
     "save_model": "attractor.models.store",
 }

@@ -15,7 +15,7 @@ from attractor.errors import InputError
 from attractor.files import read_json
 from attractor.models.store import load_model
 from attractor.reproduce import detection, pretraining
-from attractor.tasks import AnomalyDetector, evaluate
+from attractor.tasks import AnomalyDetector, evaluate_images
 from attractor.tasks.detection.baseline import pixel_neighbours
 from attractor.training import recipe
 
@@ -52,7 +52,7 @@ def test_stl10_is_what_the_detector_gives(with_stl10, measured, encoder) -> None
     assert weights_of(result) == {begins(Path(encoder) / "model.safetensors")}
     for split in one_class_splits("stl10", with_stl10):
         detector = AnomalyDetector(encoder, epochs=1, mirrored=True, seed=3).fit(split.train)
-        metrics = evaluate(detector, split.test, "", bootstrap=1, examples=False).metrics
+        metrics = evaluate_images(detector, split.test, "", bootstrap=1, examples=False).metrics
         expected = {name: values["auroc"] for name, values in metrics.items()}
         assert runs["attractor", split.normal] == {**expected, "pixels": pixel_neighbours(split.train, split.test)}
     assert 0 < runs["attractor", "bird"]["mahalanobis"] < 1  # a tie with any constant would say nothing

@@ -22,7 +22,7 @@ def demo(
     from attractor.data.layouts import labelled_folder
     from attractor.data.textures import write_photograph, write_textures
     from attractor.report import write_descent, write_report
-    from attractor.tasks import AnomalyDetector, Inpainter, evaluate
+    from attractor.tasks import AnomalyDetector, Inpainter, evaluate_images
     from attractor.tasks.detection.baseline import pixel_neighbours
 
     pictures = write_textures(output / "pictures", seed)
@@ -30,7 +30,7 @@ def demo(
     detector = AnomalyDetector(tiles=True, seed=seed).fit(pictures / "train" / "good")
     detector.save(output / "detector")
     labelled = labelled_folder(pictures)
-    evaluation = evaluate(detector, labelled, f"Damaged gravel, judged by {output / 'detector'}")
+    evaluation = evaluate_images(detector, labelled, f"Damaged gravel, judged by {output / 'detector'}")
     evaluation.notes.append(_promise(detector, pictures / "fresh"))
     page = write_report(evaluation, output / "report")
     print_evaluation(evaluation)

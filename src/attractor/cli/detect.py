@@ -167,15 +167,14 @@ def evaluate(
 ) -> None:
     """Measure a detector on labelled images."""
     from attractor.data.layouts import labelled_folder
-    from attractor.tasks import AnomalyDetector
-    from attractor.tasks import evaluate as evaluate_detector
+    from attractor.tasks import AnomalyDetector, evaluate_images
 
     if report:
         require_writable(report)
     detector = AnomalyDetector.load(model_dir)
     labelled = labelled_folder(test_dir, normal)
     title = f"{_named(test_dir)}, judged by {_named(model_dir)}"
-    evaluation = evaluate_detector(detector, labelled, title, method=method, bootstrap=bootstrap)
+    evaluation = evaluate_images(detector, labelled, title, method=method, bootstrap=bootstrap)
     if report:
         from attractor.report import write_report
 

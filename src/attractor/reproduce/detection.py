@@ -11,7 +11,7 @@ from attractor.data.sets.one_class import OneClass, one_class_splits
 from attractor.report import write_report
 from attractor.reproduce.part import Kind, Part
 from attractor.reproduce.pretraining import trained
-from attractor.tasks import AnomalyDetector, evaluate
+from attractor.tasks import AnomalyDetector, evaluate_images
 from attractor.tasks.detection.baseline import pixel_neighbours
 
 BASELINE = "pixels"  # measure of the plain baseline
@@ -50,7 +50,9 @@ class Detection(Kind):
         page = self.work / "report"
         first = not (page / "index.html").exists()
         resamples = 1000 if first else 1  # of intervals that only the report shows
-        evaluation = evaluate(detector, split.test, f"{self.data}, {split.normal}", bootstrap=resamples, examples=first)
+        evaluation = evaluate_images(
+            detector, split.test, f"{self.data}, {split.normal}", bootstrap=resamples, examples=first
+        )
         if first:
             write_report(evaluation, page)
         values = {name: metrics["auroc"] for name, metrics in evaluation.metrics.items()}

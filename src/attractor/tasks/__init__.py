@@ -1,7 +1,7 @@
 """What a user holds: fit, score, save."""
 
 from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
-from attractor.tasks.detection.evaluate import evaluate
+from attractor.tasks.detection.evaluate import evaluate_images
 from attractor.tasks.detection.evaluation import Evaluation, Example
 from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier, evaluate_graphs
 from attractor.tasks.inpainting.inpainter import Inpainter
@@ -16,7 +16,7 @@ __all__ = [
     "ImageScores",
     "Inpainter",
     "NodeAnomalyDetector",
-    "evaluate",
     "evaluate_graphs",
+    "evaluate_images",
     "evaluate_nodes",
 ]

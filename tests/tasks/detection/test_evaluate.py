@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from attractor.data.layouts import LabelledSource
 from attractor.data.sources import as_source
 from attractor.models import Selyne, SelyneConfig
-from attractor.tasks import AnomalyDetector, evaluate
+from attractor.tasks import AnomalyDetector, evaluate_images
 from attractor.tasks.detection.showing import MOST, SPREAD, Showing
 
 CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
@@ -50,7 +53,7 @@ def test_few_images_are_all_shown() -> None:
 def test_an_evaluation_says_by_what_and_at_which_rate(tiles: bool) -> None:
     images = np.random.default_rng(0).integers(256, size=(20, 24, 24, 3), dtype=np.uint8)
     detector = AnomalyDetector(Selyne(CONFIG).eval(), tiles=tiles, resolution=32, method="knn").fit(images)
-    evaluation = evaluate(detector, labelled(6, 14), "noise", bootstrap=10)
+    evaluation = evaluate_images(detector, labelled(6, 14), "noise", bootstrap=10)
     held_out = detector.split_["calibration"]
     assert evaluation.rate_in_force == 1 / (held_out + 1) and evaluation.false_alarm_rate == 0.01
     assert evaluation.summary()["false_alarm_rate_in_force"] == evaluation.rate_in_force
@@ -62,4 +65,14 @@ def test_an_evaluation_says_by_what_and_at_which_rate(tiles: bool) -> None:
         assert example.label == evaluation.labels[example.place]
     np.testing.assert_array_equal(evaluation.flagged, detector.score_images(labelled(6, 14).source).anomalous)
     detector.set_params(false_alarm_rate=0.5)  # which decides nothing before it is calibrated
-    assert evaluate(detector, labelled(6, 14), "", bootstrap=10, examples=False).false_alarm_rate == 0.01
+    assert evaluate_images(detector, labelled(6, 14), "", bootstrap=10, examples=False).false_alarm_rate == 0.01
+
+
+def test_a_folder_may_be_evaluated(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(256, size=(20, 24, 24, 3), dtype=np.uint8)
+    for number, image in enumerate(images):
+        (tmp_path / "good").mkdir(exist_ok=True)
+        (tmp_path / "odd").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / ("odd" if number % 4 == 0 else "good") / f"{number}.png")
+    evaluation = evaluate_images(AnomalyDetector(Selyne(CONFIG).eval()).fit(images), str(tmp_path), bootstrap=10)
+    assert evaluation.labels.sum() == 5 and evaluation.summary()["normal"] == 15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 
 from attractor.data.batches import view_batches
 from attractor.data.images import resize
-from attractor.data.layouts import LabelledSource, read_mask
+from attractor.data.layouts import LabelledSource, labelled_folder, read_mask
 from attractor.data.views import enlarge, shown_size, stitch
 from attractor.errors import InputError
 from attractor.scoring.metrics import image_metrics, pixel_metrics
@@ -19,10 +20,10 @@ from attractor.tasks.detection.scorer import shown
 from attractor.tasks.detection.showing import Showing
 
 
-def evaluate(
+def evaluate_images(
     detector: AnomalyDetector,
-    labelled: LabelledSource,
-    title: str,
+    labelled: LabelledSource | str | PathLike[str],
+    title: str = "",
     *,
     method: str | None = None,
     bootstrap: int = 1000,
@@ -30,9 +31,11 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate ``detector`` on labelled images; pixel metrics where there are masks, ``examples`` for a report.
 
-    ``title`` says what is judged, and of which detector, if it has a name.
-    Raises :class:`InputError` when all readable images are of one class.
+    ``labelled`` may be a folder (see :func:`attractor.data.layouts.labelled_folder`). ``title`` says what is judged, and
+    of which detector, if it has a name. Raises :class:`InputError` when all readable images are of one class.
     """
+    if not isinstance(labelled, LabelledSource):
+        labelled = labelled_folder(labelled)
     masked = any(mask is not None for mask in labelled.masks)
     result = detector.score_images(labelled.source, method=method, heats=masked)
     if not result.indices:
