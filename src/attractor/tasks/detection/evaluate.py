@@ -31,8 +31,8 @@ def evaluate_images(
 ) -> Evaluation:
     """Evaluate ``detector`` on labelled images; pixel metrics where there are masks, ``examples`` for a report.
 
-    ``labelled`` may be a folder (see :func:`attractor.data.layouts.labelled_folder`). ``title`` says what is judged, and
-    of which detector, if it has a name. Raises :class:`InputError` when all readable images are of one class.
+    ``labelled`` may be a folder (see :func:`attractor.data.layouts.labelled_folder`). ``title`` says what is judged,
+    and of which detector, if it has a name. Raises :class:`InputError` when all readable images are of one class.
     """
     if not isinstance(labelled, LabelledSource):
         labelled = labelled_folder(labelled)
