@@ -123,5 +123,8 @@ def test_nodes_go_by_their_ids_where_there_are_any(fitted, tmp_path):
     assert all(row["node"].startswith("u") for row in printed)
     done = run("nodes", "explain", fitted, folder, "u7", "-o", tmp_path / "why", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["node"] == 7
+    told = json.loads(done.stdout)[0]
+    assert (told["node"], told["name"]) == (7, "u7") and told["neighbours"]
+    assert all(n["name"] == f"u{n['node']}" for n in told["neighbours"])
+    assert "Node u7" in run("nodes", "explain", fitted, folder, "u7", "-o", tmp_path / "why").stdout
     one_line(run("nodes", "explain", fitted, folder, "7", "-o", tmp_path / "why"), "no node '7'", "ids")

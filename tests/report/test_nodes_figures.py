@@ -20,7 +20,10 @@ LONG = "reviewed the same product within a week"
 def make_explanation(neighbours: int = 3, others: int = 0, relation: str = "") -> NodeExplanation:
     """Neighbour i adds -8/(i + 1), the first raises the energy; memories -1, -1/2, ...; 7 of them are not named."""
     seen = [
-        NeighbourShare(5_800_000 + i, relation, (8.0 if i == 0 else -8.0) / (i + 1), 0.1 * i, i / max(1, neighbours))
+        NeighbourShare(
+            *(5_800_000 + i, str(5_800_000 + i), relation),
+            *((8.0 if i == 0 else -8.0) / (i + 1), 0.1 * i, i / max(1, neighbours)),
+        )
         for i in range(neighbours)
     ]
     memories = [MemoryShare(i % 2, i, -1 / (i + 1)) for i in range(5)]
@@ -28,6 +31,7 @@ def make_explanation(neighbours: int = 3, others: int = 0, relation: str = "") -
     memory = sum(m.energy for m in memories) - 0.5
     return NodeExplanation(
         node=5_812_345,
+        name="5812345",
         members=2,
         score=0.875,
         rank=0.9375,

@@ -45,7 +45,7 @@ def table(explanation: NodeExplanation) -> str:
     e = explanation
     rows = [("neighbour", "energy", "score", "above")]
     for n in e.neighbours:
-        rows.append((f"{n.node} {n.relation}", f"{n.energy:.4g}", f"{n.score:.4g}", part(n.rank)))
+        rows.append((f"{n.name} {n.relation}", f"{n.energy:.4g}", f"{n.score:.4g}", part(n.rank)))
     if e.other_neighbours.count:
         rows.append((f"{e.other_neighbours.count:,} others", f"{e.other_neighbours.energy:.4g}", "", ""))
     rows.append(("memories", f"{e.memory[-1]:.4g}", "", ""))

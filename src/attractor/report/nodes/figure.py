@@ -48,7 +48,7 @@ def headline(explanation: NodeExplanation) -> str:
     """Say in a line what a node is: its score, its place among all, its energy, and how many it sees."""
     seen = len(explanation.neighbours) + explanation.other_neighbours.count
     return (
-        f"Node {explanation.node}: score {explanation.score:.4g}, above {part(explanation.rank)} of the nodes, "
+        f"Node {explanation.name}: score {explanation.score:.4g}, above {part(explanation.rank)} of the nodes, "
         f"p = {explanation.p_value:.2g}; energy {explanation.energy:.4g}; "
         f"{seen:,} neighbour{'' if seen == 1 else 's'}"
     )
@@ -62,7 +62,7 @@ def part(rank: float) -> str:
 def bars(explanation: NodeExplanation) -> list[Bar]:
     """Neighbours, then memories, of each the largest and what is left: the whole energy."""
     e, others = explanation, beyond(explanation)
-    shown = [Bar(short(f"node {n.node} {n.relation}"), n.energy, GREEN) for n in e.neighbours[:SHOWN]]
+    shown = [Bar(short(f"node {n.name} {n.relation}"), n.energy, GREEN) for n in e.neighbours[:SHOWN]]
     if others.count:
         shown.append(Bar(f"other neighbours ({others.count:,})", others.energy, GREEN, several=True))
     named = e.memories[:MEMORIES]

@@ -29,7 +29,7 @@ def draw_ring(axes: Axes, explanation: NodeExplanation) -> None:
         width = THINNEST + (WIDEST - THINNEST) * size / largest
         _spoke(axes, angle, linewidth=width, linestyle="-" if neighbour.energy <= 0 else ":")
         _node(axes, angle, 1.0, 360, neighbour.rank)
-        _label(axes, angle, 1.17, f"{neighbour.node}\n{short(neighbour.relation, 16)}".rstrip())
+        _label(axes, angle, 1.17, f"{short(neighbour.name, 16)}\n{short(neighbour.relation, 16)}".rstrip())
     if others.count:
         _spoke(axes, angles[-1], linewidth=1.2, linestyle="--")
         _label(axes, angles[-1], 1.04, f"{others.count:,} more")

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NeighbourShare:
-    """What a neighbour adds to the node's energy; its own score, and how many of all nodes score lower, 0 to 1."""
+    """What a neighbour adds to the node's energy; its own score, and how many of all nodes score lower, 0 to 1.
+
+    ``name`` is its id, where the graph has ids, else its number.
+    """
 
     node: int
+    name: str
     relation: str
     energy: float
     score: float
@@ -58,13 +62,15 @@ class NodeExplanation:
     """The energy of a node where its descent ends: neighbours and memories add up to ``energy``.
 
     Neighbours, memories and features are the largest, in order of size; what the others add is beside them. A
-    neighbour in two relations is there twice. ``rank`` is the part of all nodes that score lower, 0 to 1. The parts of
-    the energy along the descent, before the first step and after each, are ``attention`` and ``memory``.
-    Of several ``members`` the energy is the mean, as is every neighbour's; a memory is one member's own, which the
-    others do not have, and its energy is what it adds to the mean.
+    neighbour in two relations is there twice. ``name`` is a node's id, where the graph has ids, else its number.
+    ``rank`` is the part of all nodes that score lower, 0 to 1. The parts of the energy along the descent, before the
+    first step and after each, are ``attention`` and ``memory``. Of several ``members`` the energy is the mean, as is
+    every neighbour's; a memory is one member's own, which the others do not have, and its energy is what it adds to
+    the mean.
     """
 
     node: int
+    name: str
     members: int
     score: float
     rank: float
@@ -98,15 +104,17 @@ def explain_nodes(
     scores = detector.decision_function(graph)
     p_values = detector.calibrator_.p_value(scores[nodes])
     shares = energy_shares(detector.members_, x, edges, nodes)
+    names = graph.ids or range(graph.nodes)
     return [
         NodeExplanation(
             node=node,
+            name=str(names[node]),
             members=len(detector.members_),
             score=float(scores[node]),
             rank=_rank(scores, node),
             p_value=float(p_value),
             features=tuple(Feature(columns[i], float(values[i])) for i in _largest(values, top)),
-            **_attention(share, relations, scores, top),
+            **_attention(share, names, relations, scores, top),
             **_memory(share, top),
             energy=float(share.attention[-1].sum() + share.memory[-1].sum()),
         )
@@ -122,13 +130,16 @@ def _check(graph: NodeGraph, nodes: list[int], top: int) -> None:
             raise InputError(f"{graph.name} has no node {node}; its nodes are numbered 0 to {graph.nodes - 1}")
 
 
-def _attention(shares: EnergyShares, relations: list[str], scores: np.ndarray, top: int) -> dict[str, Any]:
+def _attention(
+    shares: EnergyShares, names: Sequence[object], relations: list[str], scores: np.ndarray, top: int
+) -> dict[str, Any]:
     """The fields that say what comes from whom the node sees."""
     ends, sources = shares.attention[-1].numpy(), shares.sources.numpy()
     order = _largest(ends, top)
     named = tuple(
         NeighbourShare(
             node=int(sources[i]),
+            name=str(names[int(sources[i])]),
             relation=relations[int(shares.relations[i])],
             energy=float(ends[i]),
             score=float(scores[sources[i]]),
