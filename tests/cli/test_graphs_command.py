@@ -120,7 +120,7 @@ def places(rings, fitted, tmp_path_factory) -> dict[str, Path]:
         (("fit", "BARE", "-o", "OUT", "--normal", "1"), "has no class 1"),
         (("fit", "DATA", "-o", "OUT", "--normal", "ring"), "its classes are -1, 1"),
         (("fit", "DATA", "-o", "OUT", "--resume"), "checkpoint"),
-        (("score", "OUT", "DATA"), "config.json"),
+        (("score", "OUT", "DATA"), "no such folder"),
         (("score", "FITTED", "BARE"), "not 1 as fitted on"),
         (("score", "FITTED", "DATA", "--csv", "FILE/table.csv"), "cannot be written"),
         (("evaluate", "BARE"), "no classes"),

@@ -50,5 +50,5 @@ def test_json_holds_everything(fitted, tmp_path):
 def test_a_node_that_is_not_there_is_one_line(fitted, tmp_path):
     done = run("nodes", "explain", *fitted, 60, "-o", tmp_path)
     assert done.returncode == 2
-    assert "no node 60" in done.stderr and "Traceback" not in done.stderr
+    assert "no node '60'" in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

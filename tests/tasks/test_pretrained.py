@@ -43,5 +43,5 @@ def test_a_task_is_refused_by_another(tmp_path):
 
 
 def test_nothing_is_one_line():
-    with pytest.raises(InputError, match="not a shipped name"):
+    with pytest.raises(InputError, match="nor one that ships"):
         from_pretrained("no-such-thing")

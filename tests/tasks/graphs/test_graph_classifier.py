@@ -217,7 +217,7 @@ def test_a_foreign_or_mixed_folder_is_refused(fitted: GraphClassifier, pair: Gra
     (mixed / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
     with pytest.raises(InputError, match="different detectors"):
         GraphClassifier.load(mixed)
-    with pytest.raises(InputError, match=r"config\.json is missing"):
+    with pytest.raises(InputError, match="no such folder"):
         GraphClassifier.load(tmp_path / "nowhere")
 
 

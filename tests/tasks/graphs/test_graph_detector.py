@@ -124,7 +124,7 @@ def test_split_and_an_unreachable_rate_are_told_once(capsys: pytest.CaptureFixtu
     GraphAnomalyDetector(members=2, **TINY).fit(GRAPHS)
     first, *rest = capsys.readouterr().err.splitlines()
     assert first == "26 graphs for training, 14 for calibration; seed 0"
-    assert "14 calibration scores support no false-alarm rate below 6.67 %" in " ".join(rest)
+    assert "14 calibration scores support no false-alarm rate below 6.7 %" in " ".join(rest)
 
 
 def test_a_saved_detector_answers_as_before(pair: GraphAnomalyDetector, tmp_path: Path) -> None:
