@@ -19,4 +19,4 @@ from attractor.percent import percent
     ],
 )
 def test_digits_that_tell_something(value, said):
-    assert percent(value) == f"{said}\u00a0%"
+    assert percent(value) == f"{said} %"

@@ -87,7 +87,7 @@ def test_evaluate_prints_a_table(detector, pictures):
     assert done.returncode == 0, done.stderr
     assert "knn*" in done.stdout
     assert "oracle F1" in done.stdout
-    assert "of the normal images (calibrated to 11.1\u00a0%, asked for was 1\u00a0%), 100\u00a0% of the" in done.stdout
+    assert "of the normal images (calibrated to 11.1 %, asked for was 1 %), 100 % of the" in done.stdout
 
 
 def test_inspect_shows_heads_and_calibration(detector, weights):

@@ -162,7 +162,7 @@ def test_the_caption_adds_up_and_the_headline_says_what_is_right():
     assert caption(explanation, 9) == (
         "Energy (mean of 2 networks) -48 = nodes -45 + reader -3 = edges -71 + between nodes and reader -5 + memory 28"
     )
-    assert headline(explanation) == "Graph 7: class toxic with probability 87.5\u00a0%, rightly; 9 nodes, 9 edges"
+    assert headline(explanation) == "Graph 7: class toxic with probability 87.5 %, rightly; 9 nodes, 9 edges"
     assert ", but it is harmless; " in headline(replace(explanation, actual="harmless"))
     assert "%; 9" in headline(replace(explanation, actual=None))
 

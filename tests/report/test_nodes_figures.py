@@ -137,14 +137,14 @@ def test_descent_and_features_are_the_nodes_own():
 
 def test_the_headline_counts_neighbours():
     assert headline(make_explanation(1)) == (
-        "Node 5812345: score 0.875, above 93.7\u00a0% of the nodes, p = 0.015; energy 5.217; 1 neighbour"
+        "Node 5812345: score 0.875, above 93.7 % of the nodes, p = 0.015; energy 5.217; 1 neighbour"
     )
     assert headline(make_explanation(10, 990)).endswith("1,000 neighbours")
 
 
 @pytest.mark.parametrize(("rank", "said"), [(0, "0"), (0.5, "50"), (0.9999, "99.9"), (0.001, "0.1")])
 def test_no_node_is_above_all(rank, said):
-    assert part(rank) == f"{said}\u00a0%"
+    assert part(rank) == f"{said} %"
 
 
 def test_a_node_gets_its_picture_and_numbers(tmp_path):
