@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from attractor.data import textures
-from attractor.data.textures import DAMAGED, DAMAGES, GOOD, SIDE, TRAIN, write_textures
+from attractor.data.textures import CALIBRATION, DAMAGED, DAMAGES, GOOD, SIDE, TRAIN, write_textures
 from attractor.errors import InputError
 
 
@@ -24,6 +24,7 @@ def read(folder: Path) -> np.ndarray:
 
 def test_layout_is_that_of_mvtec(folder: Path) -> None:
     assert read(folder / "train" / "good").shape == (TRAIN, SIDE, SIDE)
+    assert read(folder / "calibration").shape == (CALIBRATION, SIDE, SIDE)
     assert read(folder / "test" / "good").shape == (GOOD, SIDE, SIDE)
     assert {p.name for p in (folder / "test").iterdir()} == {"good", *DAMAGES}
     for kind in DAMAGES:
@@ -54,21 +55,14 @@ def test_damage_is_where_its_mask_says(kind: str) -> None:
         assert change[~binary_dilation(mask, iterations=16)].max() < 1 / 255
 
 
-def test_train_and_test_share_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    halves = np.repeat([[0.25, 0.75]], 512, axis=0).repeat(256, axis=1)
-    monkeypatch.setattr(textures, "_photograph", lambda name: halves)
+def test_fitting_calibration_and_test_share_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = np.block(
+        [[np.full((256, 256), 0.25), np.full((256, 256), 0.5)], [np.full((256, 256), 0.25), np.ones((256, 256))]]
+    )
+    monkeypatch.setattr(textures, "_photograph", lambda name: parts)
     write_textures(tmp_path)
-    assert read(tmp_path / "train" / "good").max() < 128 < read(tmp_path / "test" / "good").min()
-
-
-def test_fresh_pictures_are_new_and_of_the_half_to_learn(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train, fresh = read(folder / "train" / "good"), read(folder / "fresh")
-    assert fresh.shape == (GOOD, SIDE, SIDE) and len(np.unique([*train, *fresh], axis=0)) == TRAIN + GOOD
-    halves = np.repeat([[0.25, 0.75]], 512, axis=0).repeat(256, axis=1)
-    monkeypatch.setattr(textures, "_photograph", lambda name: halves)
-    assert read(write_textures(tmp_path) / "fresh").max() < 128
+    assert read(tmp_path / "train" / "good").max() < 80 < read(tmp_path / "calibration").min()
+    assert read(tmp_path / "calibration").max() < 160 < read(tmp_path / "test" / "good").min()
 
 
 def test_same_seed_same_files(folder: Path, tmp_path: Path) -> None:

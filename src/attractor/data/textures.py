@@ -14,7 +14,7 @@ from attractor.errors import InputError
 from attractor.files import replacing
 
 SIDE = 96  # pixels; a stone of the gravel is about 20 across
-TRAIN, GOOD, DAMAGED = 200, 60, 12  # pictures in train/good, in test/good and in fresh, and of each kind of damage
+TRAIN, CALIBRATION, GOOD, DAMAGED = 200, 100, 60, 12  # pictures in the folders, the last of each kind of damage
 
 Damage = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -22,25 +22,25 @@ Damage = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarra
 def write_textures(folder: str | Path, seed: int = 0) -> Path:
     """Write a small defect data set in the MVTec-AD layout and return its folder.
 
-    Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, all of ``test`` from
-    the right half, so no pixel is in both. The damage is painted; its masks are under ``ground_truth``. Crops of one
-    half overlap, so those in ``test/good`` are not exchangeable with those in ``train/good``; those in ``fresh`` are,
-    which are new ones from the left half. Raises :class:`InputError` where scikit-image, whose package holds the
-    photographs, is not installed.
+    Gravel crops, grey ``(96, 96)``: ``train/good`` from the left half of the photograph, ``calibration`` from the
+    upper half of the rest, all of ``test`` from the lower, so no pixel is in two of them. The damage is painted; its
+    masks are under ``ground_truth``. Crops of one part overlap: those of ``train/good`` are too much alike to calibrate
+    on. Raises :class:`InputError` where scikit-image, whose package holds the photographs, is not installed.
     """
     folder, rng = Path(folder), np.random.default_rng(seed)
     left, right = np.hsplit(_photograph("gravel"), 2)
+    upper, lower = np.vsplit(right, 2)
     for i in range(TRAIN):
         _save(_crop(left, rng), folder / "train" / "good" / f"{i:03d}.png")
+    for i in range(CALIBRATION):
+        _save(_crop(upper, rng), folder / "calibration" / f"{i:03d}.png")
     for i in range(GOOD):
-        _save(_crop(right, rng), folder / "test" / "good" / f"{i:03d}.png")
+        _save(_crop(lower, rng), folder / "test" / "good" / f"{i:03d}.png")
     for kind, damage in DAMAGES.items():
         for i in range(DAMAGED):
-            image, mask = damage(_crop(right, rng), rng)
+            image, mask = damage(_crop(lower, rng), rng)
             _save(image, folder / "test" / kind / f"{i:03d}.png")
             _save(mask, folder / "ground_truth" / kind / f"{i:03d}_mask.png")
-    for i in range(GOOD):
-        _save(_crop(left, rng), folder / "fresh" / f"{i:03d}.png")
     return folder
 
 
