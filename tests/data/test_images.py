@@ -239,3 +239,10 @@ def test_no_warning_leaks(tmp_path):
 def test_image_names():
     assert all(map(is_image_name, ["a.png", "a.JPG", "b/a.JPEG", "a.tiff", "a.webp", "a.pgm", "a.pbm", "a.bmp"]))
     assert not any(map(is_image_name, ["a", "a.txt", "png", "a.png.txt", "a.eps", "a.pdf", ".png"]))
+
+
+def test_a_transparent_grey_of_sixteen_bits_becomes_white(tmp_path):
+    values = np.array([[0, 20_000], [40_000, 65_535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=20_000)
+    assert Image.open(tmp_path / "a.png").info["transparency"] == 20_000
+    assert read_image(tmp_path / "a.png", 1)[..., 0].tolist() == [[0, 255], [156, 255]]

@@ -69,7 +69,10 @@ def to_pixels(image: Image.Image, channels: int) -> np.ndarray:
     if channels not in (1, 3):
         raise InputError(f"channels is {channels}; choose 1 (grey) or 3 (colour)")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = Image.fromarray(_eight_bit(image))
+        grey, clear = _eight_bit(image), image.info.get("transparency")
+        image = Image.fromarray(
+            np.where(np.asarray(image) == clear, np.uint8(255), grey) if clear is not None else grey
+        )
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

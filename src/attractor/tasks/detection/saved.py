@@ -48,6 +48,7 @@ def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
         detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
         detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
         detector.split_ = calibration["split"]
+        detector.unreadable_ = []
         detector._check_settings()
     if set(detector.calibrators_) != set(scorer.names):
         raise InputError(f"{folder / 'calibration.json'} is not about this detector's scores; fit it again")
