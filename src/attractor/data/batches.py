@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attractor.console import progress
 from attractor.data.images import UnreadableImage, resize
 from attractor.data.room import image_room
 from attractor.data.sources import ImageSource
@@ -100,6 +101,14 @@ def load_images(
         images[len(kept) : len(kept) + len(indices)] = batch
         kept += indices
     return kept, images[: len(kept)]
+
+
+def told_batches(
+    source: ImageSource, viewing: Viewing, label: str, unreadable: list[UnreadableImage]
+) -> Iterator[tuple[list[Canvas], Tensor]]:
+    """:func:`view_batches`, and how far they are, by image."""
+    batches = view_batches(source, viewing, unreadable)
+    return progress(batches, label, total=len(source), size=lambda batch: len(batch[0]))
 
 
 def in_order(load: Callable[[int], T], count: int, workers: int, ahead: int) -> Iterator[T]:

@@ -51,6 +51,12 @@ class ImageSource:
             return decode_image(item, self.names[i], self.channels, size)
         return to_pixels(_to_image(item), self.channels)
 
+    @property
+    def place(self) -> str:
+        """The folder that holds the images, for a message."""
+        parents = {str(Path(name).parent) for name in self.names}
+        return parents.pop() if len(parents) == 1 else "all"
+
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSource:
         """The images at ``indices``, in that order."""
         return replace(self, names=[self.names[i] for i in indices], items=[self.items[i] for i in indices])

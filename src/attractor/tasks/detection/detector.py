@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +15,13 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from attractor.console import progress, stderr
-from attractor.data.batches import read_canvas, view_batches
+from attractor.console import stderr
+from attractor.data.batches import told_batches
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
-from attractor.data.views import Canvas, Viewing, enlarge, shown_size
+from attractor.data.views import Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
-from attractor.models.damage_net import DamageNet
 from attractor.models.device import default_device
 from attractor.models.store import model_folder, pretrained
 from attractor.scoring.background import Background, load_background
@@ -34,15 +30,10 @@ from attractor.scoring.methods import check_method
 from attractor.tasks import settings
 from attractor.tasks.detection.saved import load_detector, save_detector
 from attractor.tasks.detection.scorer import ImageScorer, shown
+from attractor.tasks.detection.tuning import TUNINGS, tune
 from attractor.tasks.saving import Saved, whole_or_not_at_all
-from attractor.training.damaged import DamageSpotting, damage_schedule
-from attractor.training.loop import Objective, train
-from attractor.training.oneclass import OneClass, published_schedule
 
 SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
-TUNING_VIEWS = 20_000  # views held in memory for one-class fine-tuning; a random choice where there are more
-TUNING_IMAGES = 1_000  # images held in memory for fine-tuning on damage; a random choice where there are more
-TUNINGS = {"one-class": published_schedule, "damage": damage_schedule}
 HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
 
 
@@ -152,14 +143,14 @@ class AnomalyDetector(Saved, BaseEstimator):
         others = None if calibrate_on is None else as_source(calibrate_on, model.config.channels)
         fitting, held_out = self._split(source, others)
         if self.tuning != "none":
-            self._fine_tune(scorer, fitting, checkpoint, resume)
-        for canvases, views in self._views(fitting, viewing, "fitting", self.unreadable_):
+            tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
+        for canvases, views in told_batches(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
         if readable < SMALLEST // 2:
-            raise InputError(f"{readable} readable images to fit on in {_place(source)}; {self.unreadable_[0]}")
+            raise InputError(f"{readable} readable images to fit on in {source.place}; {self.unreadable_[0]}")
         scorer.finish()
         self._calibrate(scorer.eval(), held_out)
         return self
@@ -212,7 +203,7 @@ class AnomalyDetector(Saved, BaseEstimator):
         """Fitting and calibration images: ``others`` or some of ``source``, at random by ``seed``; printed once."""
         n = len(source)
         if n < SMALLEST:
-            raise InputError(f"{n} image{'s' * (n != 1)} in {_place(source)}; give {SMALLEST} or more normal images")
+            raise InputError(f"{n} image{'s' * (n != 1)} in {source.place}; give {SMALLEST} or more normal images")
         if others is not None:
             fitting, held_out, how = source, others, "as given"
         else:
@@ -227,40 +218,11 @@ class AnomalyDetector(Saved, BaseEstimator):
         stderr.print(f"{total} normal images: {len(fitting)} for fitting, {len(held_out)} for calibration ({how})")
         return fitting, held_out
 
-    def _fine_tune(
-        self, scorer: ImageScorer, source: ImageSource, checkpoint: str | PathLike[str] | None, resume: bool
-    ) -> None:
-        folder = None if checkpoint is None else Path(checkpoint).expanduser()
-        schedule = TUNINGS[self.tuning](seed=self.seed)
-        if self.epochs is not None:
-            schedule = replace(schedule, epochs=self.epochs)
-        objective = self._damage(scorer, source) if self.tuning == "damage" else self._one_class(scorer, source)
-        train(objective, schedule, folder, resume)
-        scorer.eval()
-
-    def _one_class(self, scorer: ImageScorer, source: ImageSource) -> Objective:
-        batches = [views for _, views in self._views(source, scorer.viewing, "reading", [])]
-        if not batches:
-            raise InputError(f"none of the {len(source)} images in {_place(source)} can be read; give readable ones")
-        views = torch.cat(batches)
-        generator = torch.Generator().manual_seed(self.seed)
-        return OneClass(scorer.model, views[torch.randperm(len(views), generator=generator)[:TUNING_VIEWS]])
-
-    def _damage(self, scorer: ImageScorer, source: ImageSource) -> Objective:
-        images = []
-        for i in np.random.default_rng(self.seed).permutation(len(source))[:TUNING_IMAGES]:
-            with contextlib.suppress(UnreadableImage):  # the fit, which reads every image, lists it
-                images.append(torch.from_numpy(read_canvas(source, i, scorer.viewing)[0].transpose(2, 0, 1).copy()))
-        if not images:
-            raise InputError(f"none of the {len(source)} images in {_place(source)} can be read; give readable ones")
-        net = cast(DamageNet, scorer.methods["damage"].get_submodule("net"))
-        return DamageSpotting(net, images, scorer.viewing.size)
-
     def _calibrate(self, scorer: ImageScorer, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
         scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
         samples: dict[str, list[Tensor]] = {}
-        for canvases, views in self._views(held_out, scorer.viewing, "calibrating", self.unreadable_):
+        for canvases, views in told_batches(held_out, scorer.viewing, "calibrating", self.unreadable_):
             batch, heats = scorer(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
@@ -279,13 +241,6 @@ class AnomalyDetector(Saved, BaseEstimator):
         if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
 
-    @staticmethod
-    def _views(
-        source: ImageSource, viewing: Viewing, label: str, unreadable: list[UnreadableImage]
-    ) -> Iterator[tuple[list[Canvas], Tensor]]:
-        batches = view_batches(source, viewing, unreadable)
-        return progress(batches, label, total=len(source), size=lambda batch: len(batch[0]))
-
     # --- scoring -----------------------------------------------------------------------------------------------
 
     def score_images(self, images: Any, *, method: str | None = None, heats: bool = False) -> ImageScores:
@@ -297,7 +252,7 @@ class AnomalyDetector(Saved, BaseEstimator):
         indices: list[int] = []
         scores: dict[str, list[Tensor]] = {name: [torch.zeros(0, dtype=torch.float64)] for name in self.scorer_.names}
         maps: list[np.ndarray] = []
-        for canvases, views in self._views(source, self.scorer_.viewing, "scoring", unreadable):
+        for canvases, views in told_batches(source, self.scorer_.viewing, "scoring", unreadable):
             batch, heat = self.scorer_(canvases, views, heats)
             indices += [canvas.index for canvas in canvases]
             for name, values in batch.items():
@@ -350,9 +305,3 @@ def _colour_scale(heat: np.ndarray) -> tuple[float, float]:
     """From the median of normal heat to twice as far as its highest thousandth."""
     low, high = (float(q) for q in np.quantile(heat, (0.5, 0.999)))
     return low, low + 2 * (high - low)
-
-
-def _place(source: ImageSource) -> str:
-    """The folder that holds the images, for a message."""
-    parents = {str(Path(name).parent) for name in source.names}
-    return parents.pop() if len(parents) == 1 else "all"
