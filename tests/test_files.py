@@ -65,6 +65,8 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Also where a library makes an error of its own of it."""
     with pytest.raises(InputError, match=r"a\.txt cannot be written: the disk is full"), replacing(tmp_path / "a.txt"):
         raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(InputError, match=r"the disk is full"), replacing(tmp_path / "a.txt"):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
     with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt"):
         raise RuntimeError("unexpected pos")
     monkeypatch.setattr("attractor.files.NO_ROOM", 2**60)

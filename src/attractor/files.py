@@ -77,7 +77,8 @@ def _naming_a_full_disk(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if full or shutil.disk_usage(path.parent).free < NO_ROOM:
+        told = os.strerror(errno.ENOSPC) in str(error)  # by a library that has made room again
+        if full or told or shutil.disk_usage(path.parent).free < NO_ROOM:
             raise InputError(f"{path} cannot be written: the disk is full; free some space there") from error
         raise
 
