@@ -95,10 +95,10 @@ def test_a_save_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     first, second = (AnomalyDetector(Selyne(SELYNE), seed=seed).fit(PICTURES) for seed in (0, 1))
     folder = first.save(tmp_path / "saved")
 
-    def no_room(path: Path, value: Any) -> None:
+    def no_room(value: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("attractor.tasks.saving.write_json", no_room)
+    monkeypatch.setattr("attractor.tasks.saving.json_text", no_room)
     with pytest.raises(InputError, match="the disk is full"):
         second.save(folder)
     loaded = AnomalyDetector.load(folder)
@@ -128,5 +128,6 @@ def test_ties_by_rounding_are_normal_nodes() -> None:
     def ring(n: int) -> tuple[np.ndarray, np.ndarray]:
         return np.ones((n, 3), "f4"), np.stack([np.arange(n), (np.arange(n) + 1) % n])
 
-    fitted = NodeAnomalyDetector(dim=8, epochs=5, members=2).fit(ring(300))
-    assert not fitted.predict(ring(300)).any() and not fitted.predict(ring(50)).any()
+    for nodes in (300, 1000):
+        fitted = NodeAnomalyDetector(dim=8, epochs=5, members=2).fit(ring(nodes))
+        assert not fitted.predict(ring(nodes)).any() and not fitted.predict(ring(50)).any()

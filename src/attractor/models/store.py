@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from attractor.errors import InputError
-from attractor.files import read_json, replacing, replacing_together, write_json
+from attractor.files import json_text, read_json, replacing, replacing_together
 from attractor.models.config import PRESETS, Config, GraphETConfig, ImageETConfig, NodeETConfig, SelyneConfig
 from attractor.models.graph_et import GraphET
 from attractor.models.hub import located
@@ -36,7 +36,12 @@ MODELS: dict[str, tuple[type[Config], Any]] = {
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write safetensors atomically; shared storage is copied apart."""
     with replacing(path) as temporary:
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, temporary)
+        write_tensors(temporary, tensors)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """The same, into a file that is not there for others yet."""
+    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -63,8 +68,9 @@ def save_model(
         raise InputError(f"a {type(model).__name__} cannot be saved as a model; give one of {names}")
     tensors = {name: t.to(dtype) if dtype else t for name, t in model.state_dict().items()}
     with replacing_together([folder / "model.safetensors", folder / "config.json"]) as (weights, config):
-        save_tensors(weights, tensors)
-        write_json(config, {"version": VERSION, "kind": kind, "model": model.config.to_dict(), **(more or {})})
+        write_tensors(weights, tensors)
+        said = {"version": VERSION, "kind": kind, "model": model.config.to_dict(), **(more or {})}
+        config.write_text(json_text(said), encoding="utf-8")
 
 
 def load_model(folder: str | PathLike[str]) -> Any:

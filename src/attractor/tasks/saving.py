@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from torch import Tensor
 
 from attractor.errors import InputError
-from attractor.files import read_json, replacing_together, write_json
+from attractor.files import json_text, read_json, replacing_together
 from attractor.models.hub import located
-from attractor.models.store import fingerprint, load_tensors, save_tensors
+from attractor.models.store import fingerprint, load_tensors, write_tensors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,9 +87,9 @@ def save_parts(
     """Write ``config.json``, ``model.safetensors`` and ``calibration.json``, each carrying the weights' fingerprint."""
     identity = fingerprint(tensors.values())  # in all three files: parts of two detectors do not mix
     with replacing_together([folder / name for name in PARTS]) as (weights, decisions, settings):
-        save_tensors(weights, tensors)
-        write_json(decisions, {**calibration, "weights": identity})
-        write_json(settings, {**stamp(task), "weights": identity, **config})
+        write_tensors(weights, tensors)
+        decisions.write_text(json_text({**calibration, "weights": identity}), encoding="utf-8")
+        settings.write_text(json_text({**stamp(task), "weights": identity, **config}), encoding="utf-8")
     return folder
 
 

@@ -40,9 +40,18 @@ def raw_figures(members: Sequence[NodeET], x: Tensor, edges: tuple[Edges, ...]) 
 def scales_of(figures: dict[str, NDArray[np.float64]], nodes: Tensor) -> Scales:
     """Mean and deviation of each figure over some nodes; 1 where a figure varies by rounding alone."""
     moments = {name: (float(v[nodes].mean()), float(v[nodes].std())) for name, v in figures.items()}
-    return {name: (mean, std if std > 1e-6 * max(1.0, abs(mean)) else 1.0) for name, (mean, std) in moments.items()}
+    return {name: (mean, std if std > _rounding(mean) else 1.0) for name, (mean, std) in moments.items()}
 
 
 def combined(figures: dict[str, NDArray[np.float64]], scales: Scales) -> NDArray[np.float64]:
-    """Mean of the standardised figures, ``(N,)``."""
-    return np.mean([(v - scales[name][0]) / scales[name][1] for name, v in figures.items()], axis=0)
+    """Mean of the standardised figures, ``(N,)``; one that differs from the mean by rounding alone is the mean."""
+    parts = []
+    for name, v in figures.items():
+        mean, std = scales[name]
+        parts.append(np.where(np.abs(v - mean) > _rounding(mean), v - mean, 0) / std)
+    return np.mean(parts, axis=0)
+
+
+def _rounding(mean: float) -> float:
+    """How far float32 may take a figure from its true value."""
+    return 1e-5 * max(1.0, abs(mean))
