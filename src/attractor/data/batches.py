@@ -103,7 +103,7 @@ def load_images(
     return kept, images[: len(kept)]
 
 
-def told_batches(
+def view_batches_with_progress(
     source: ImageSource, viewing: Viewing, label: str, unreadable: list[UnreadableImage]
 ) -> Iterator[tuple[list[Canvas], Tensor]]:
     """:func:`view_batches`, and how far they are, by image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,9 @@ class ConformalCalibrator:
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.false_alarm_rate < 1:
-            raise InputError(f"false_alarm_rate is {self.false_alarm_rate}: give a share between 0 and 1, such as 0.01")
+        rate = self.false_alarm_rate
+        if not isinstance(rate, Real) or not 0 < rate < 1 or math.isinf(1 / rate):
+            raise InputError(f"false_alarm_rate is {rate!r}: give a share between 0 and 1, such as 0.01")
 
     def fit(self, scores: ArrayLike) -> ConformalCalibrator:
         """Keep the scores ``(n,)`` of normal images that neither the encoder nor the score was fitted on."""

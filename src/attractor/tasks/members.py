@@ -13,7 +13,7 @@ from attractor.models.config import Config
 from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.tasks.saving import WEIGHTS
-from attractor.tasks.settings import above_zero, seed, whole
+from attractor.tasks.settings import above_zero, seed, whole_number
 from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.loop import History, Schedule
 
@@ -25,7 +25,7 @@ LEAST = {"epochs": 1, "batch_size": 1, "members": 1, "walks": 0, "eigenvectors":
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Refuse with :class:`InputError` what cannot work before any work is done; sizes are the model's to refuse."""
     for name, least in LEAST.items():
-        whole(name, settings.get(name, least), least)
+        whole_number(name, settings.get(name, least), least)
     seed(settings["seed"])
     above_zero("lr", settings["lr"])
 

@@ -46,7 +46,7 @@ class Saved:
         """
         self._check_fitted()
         now = settings_of(self)
-        before = getattr(self, "fitted_with_", now)
+        before = getattr(self, "fitted_with_", now)  # an in-painter paints, and is saved, without a fit too
         if changed := [name for name in now if name not in self._free and now[name] != before[name]]:
             raise InputError(f"{', '.join(changed)}: changed since the fit; fit again, or set it back, and then save")
         return self._write(Path(folder).expanduser())
@@ -115,13 +115,12 @@ def stamp(task: str) -> dict[str, Any]:
 
 def read_config(folder: Path, task: str) -> dict[str, Any]:
     """``config.json`` of a task; that of another or of another format raises :class:`InputError`."""
-    config, wanted = read_json(folder / "config.json"), stamp(task)
+    config, wanted = read_json(folder / "config.json"), stamp(task)["format"]
     held, found = (config.get("task"), config.get("format")) if isinstance(config, dict) else (None, None)
     if held is not None and held != task:
         raise InputError(f"{folder} holds a fitted {held}, and this asks for {task}; choose another folder")
-    if (held, found) != (task, wanted["format"]):
-        name, expected = folder / "config.json", wanted["format"]
-        raise InputError(f"{name} is of the format {found} of {task}, not {expected}; fit it again")
+    if (held, found) != (task, wanted):
+        raise InputError(f"{folder / 'config.json'} is of the format {found} of {task}, not {wanted}; fit it again")
     return config
 
 

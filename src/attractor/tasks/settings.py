@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from attractor.errors import InputError
 
 SEEDS = 2**32  # how many there are
 
 
-def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
     """The value, if it is a whole number from ``least`` to ``most``; else :class:`InputError`."""
     fits = isinstance(value, Integral) and not isinstance(value, bool)
     if not fits or value < least or (most is not None and value > most):
@@ -23,7 +25,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
 
 def seed(value: Any) -> int:
     """The value, if it can seed every generator; else :class:`InputError`."""
-    return whole("seed", value, 0, SEEDS - 1)
+    return whole_number("seed", value, 0, SEEDS - 1)
 
 
 def above_zero(name: str, value: Any) -> float:
@@ -42,7 +44,7 @@ def share(name: str, value: Any, most: float = 1.0) -> float:
 
 def flag(name: str, value: Any) -> bool:
     """The value, if it is True or False; else :class:`InputError`."""
-    if value not in (True, False) or not hasattr(value, "__bool__"):
+    if not isinstance(value, (bool, np.bool_)):
         raise InputError(f"{name} is {value!r}; give True or False")
     return bool(value)
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from attractor.console import stderr
-from attractor.data.batches import told_batches
+from attractor.data.batches import view_batches_with_progress
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
 from attractor.data.views import Viewing, enlarge, shown_size
@@ -144,7 +144,7 @@ class AnomalyDetector(Saved, BaseEstimator):
         fitting, held_out = self._split(source, others)
         if self.tuning != "none":
             tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
-        for canvases, views in told_batches(fitting, viewing, "fitting", self.unreadable_):
+        for canvases, views in view_batches_with_progress(fitting, viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
@@ -173,16 +173,16 @@ class AnomalyDetector(Saved, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+        ConformalCalibrator(self.false_alarm_rate)
         settings.one_of("tuning", self.tuning, ("none", *TUNINGS))
         settings.seed(self.seed)
-        settings.whole("resolution", self.resolution, 1)
+        settings.whole_number("resolution", self.resolution, 1)
         for name in ("tiles", "mirrored", "pretrained"):
             settings.flag(name, getattr(self, name))
         if self.calibration is not None:
             settings.share("calibration", self.calibration, 0.9)
         if self.epochs is not None:
-            settings.whole("epochs", self.epochs, 1)
+            settings.whole_number("epochs", self.epochs, 1)
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
@@ -222,7 +222,7 @@ class AnomalyDetector(Saved, BaseEstimator):
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
         scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
         samples: dict[str, list[Tensor]] = {}
-        for canvases, views in told_batches(held_out, scorer.viewing, "calibrating", self.unreadable_):
+        for canvases, views in view_batches_with_progress(held_out, scorer.viewing, "calibrating", self.unreadable_):
             batch, heats = scorer(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
@@ -252,7 +252,7 @@ class AnomalyDetector(Saved, BaseEstimator):
         indices: list[int] = []
         scores: dict[str, list[Tensor]] = {name: [torch.zeros(0, dtype=torch.float64)] for name in self.scorer_.names}
         maps: list[np.ndarray] = []
-        for canvases, views in told_batches(source, self.scorer_.viewing, "scoring", unreadable):
+        for canvases, views in view_batches_with_progress(source, self.scorer_.viewing, "scoring", unreadable):
             batch, heat = self.scorer_(canvases, views, heats)
             indices += [canvas.index for canvas in canvases]
             for name, values in batch.items():

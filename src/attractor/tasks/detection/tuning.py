@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from attractor.data.batches import read_canvas, told_batches
+from attractor.data.batches import read_canvas, view_batches_with_progress
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource
 from attractor.errors import InputError
@@ -44,7 +44,7 @@ def tune(
 
 
 def _one_class(scorer: ImageScorer, source: ImageSource, seed: int) -> Objective:
-    batches = [views for _, views in told_batches(source, scorer.viewing, "reading", [])]
+    batches = [views for _, views in view_batches_with_progress(source, scorer.viewing, "reading", [])]
     if not batches:
         raise _unreadable(source)
     views = torch.cat(batches)

@@ -19,7 +19,6 @@ from attractor.data.graphs.set_reading import as_graph_set
 from attractor.errors import InputError
 from attractor.models.device import default_device
 from attractor.scoring.conformal import ConformalCalibrator
-from attractor.tasks import settings
 from attractor.tasks.graphs.fitting import make_schedule, model_config, train_member
 from attractor.tasks.graphs.saved import load_detector, save_detector
 from attractor.tasks.graphs.scores import GraphScorer, latents, mean_scores
@@ -116,7 +115,7 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
-        ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+        ConformalCalibrator(self.false_alarm_rate)
         check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
         model_config(Encoder((), (), 0, 0, self.walks), 1, self.dim, self.blocks)
 

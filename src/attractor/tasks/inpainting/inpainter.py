@@ -127,11 +127,11 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         """Refuse what cannot work before any work is done."""
         find_rule(self.rule)
         settings.one_of("size", self.size, ("model", "own"))
-        settings.whole("epochs", self.epochs, 1)
+        settings.whole_number("epochs", self.epochs, 1)
         settings.seed(self.seed)
         settings.above_zero("lr", self.lr)
         if self.steps is not None:
-            settings.whole("steps", self.steps, 0)
+            settings.whole_number("steps", self.steps, 0)
         if self.step_size is not None:
             settings.above_zero("step_size", self.step_size)
 

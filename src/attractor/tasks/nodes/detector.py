@@ -128,7 +128,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse what cannot work before any work is done."""
         if self.false_alarm_rate is not None:
-            ConformalCalibrator(settings.share("false_alarm_rate", self.false_alarm_rate, 1 - 1e-9))
+            ConformalCalibrator(self.false_alarm_rate)
         settings.one_of("relations", self.relations, MERGED)
         check_settings({**self.get_params(deep=False), "epochs": EPOCHS if self.epochs is None else self.epochs})
         if self.sampling is not None:
@@ -136,7 +136,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         if isinstance(self.fanouts, str) or not isinstance(self.fanouts, Sequence):
             raise InputError(f"fanouts is {self.fanouts!r}; give whole numbers of 1 or more, one a hop")
         for nodes in self.fanouts:
-            settings.whole("fanouts", nodes, 1)
+            settings.whole_number("fanouts", nodes, 1)
         self._config(1, 1)
 
     def _config(self, features: int, relations: int) -> NodeETConfig:
