@@ -32,6 +32,7 @@ from attractor.tasks.detection.saved import load_detector, save_detector
 from attractor.tasks.detection.scorer import ImageScorer, shown
 from attractor.tasks.detection.tuning import TUNINGS, tune
 from attractor.tasks.saving import Saved, whole_or_not_at_all
+from attractor.training.seeding import seeded
 
 SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
 HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
@@ -132,19 +133,17 @@ class AnomalyDetector(Saved, BaseEstimator):
         fewer than 10 images.
         """
         self._check_settings()
-        torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage net
-        model = self._make_model()
-        source = as_source(images, model.config.channels)
-        viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
-        ground = self._background(model.config)
-        scorer = ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
+        with seeded(int(self.seed)):  # random weights: of a model that is not pretrained, of the damage net
+            scorer = self._scorer()
         check_method(self.method, scorer.names)
+        channels = scorer.model.config.channels
+        source = as_source(images, channels)
+        others = None if calibrate_on is None else as_source(calibrate_on, channels)
         self.unreadable_: list[UnreadableImage] = []
-        others = None if calibrate_on is None else as_source(calibrate_on, model.config.channels)
         fitting, held_out = self._split(source, others)
         if self.tuning != "none":
             tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
-        for canvases, views in view_batches_with_progress(fitting, viewing, "fitting", self.unreadable_):
+        for canvases, views in view_batches_with_progress(fitting, scorer.viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
@@ -183,6 +182,12 @@ class AnomalyDetector(Saved, BaseEstimator):
             settings.share("calibration", self.calibration, 0.9)
         if self.epochs is not None:
             settings.whole_number("epochs", self.epochs, 1)
+
+    def _scorer(self) -> ImageScorer:
+        model = self._make_model()
+        viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
+        ground = self._background(model.config)
+        return ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
 
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):

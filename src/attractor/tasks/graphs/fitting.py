@@ -10,7 +10,8 @@ from attractor.data.graphs.packed import Encoder
 from attractor.models import GraphET, GraphETConfig
 from attractor.training.graph_summaries import GraphSummaries
 from attractor.training.graphs import GraphLabels, Graphs
-from attractor.training.loop import History, Schedule, seed_everything, train
+from attractor.training.loop import History, Schedule, train
+from attractor.training.seeding import seeded
 
 WEIGHT_DECAY = 0.05
 WARMUP = 0.1  # share of the epochs
@@ -48,8 +49,8 @@ def train_member(
     graphs: Graphs, y: Tensor | None, config: GraphETConfig, schedule: Schedule, folder: Path | None, resume: bool
 ) -> tuple[GraphET, History]:
     """The network of the best epoch, in evaluation mode, and a row an epoch; without ``y`` on the graphs' summaries."""
-    seed_everything(schedule.seed)
-    model = GraphET(config)
+    with seeded(schedule.seed):
+        model = GraphET(config)
     model.fit_scales(graphs.packed.batch(graphs.train))
     model = model.to(graphs.device)
     objective = GraphSummaries(graphs, model) if y is None else GraphLabels(graphs, y, model)
