@@ -13,10 +13,12 @@ from attractor.data.sources import as_source
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig
+from attractor.models.config import PRESETS
 from attractor.models.store import save_model
 from attractor.scoring.methods import METHODS
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.detection.evaluate import look
+from attractor.tasks.inspection import describe
 from attractor.training import damaged
 from attractor.training.background import write_background
 
@@ -57,6 +59,29 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, tuning: str, tiles: b
         "model.safetensors",
         "calibration.json",
     }
+
+
+def test_a_loaded_detector_knows_its_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that others can use is kept; an encoder without one is there itself, and fitted again gives the same."""
+    monkeypatch.setitem(PRESETS, "selyne-toy", CONFIG)
+    named = AnomalyDetector("selyne-toy", pretrained=False, seed=1).fit(pictures(12, 0))
+    loaded = AnomalyDetector.load(named.save(tmp_path / "named"))
+    assert repr(loaded) == repr(named) and loaded.get_params() == named.get_params()
+    settings = describe(tmp_path / "named")["detector"]
+    assert (settings["model"], settings["pretrained"]) == ("selyne-toy", False)
+    save_model(Selyne(CONFIG).eval(), tmp_path / "encoder")
+    for own in (AnomalyDetector(tmp_path / "encoder"), detector()):
+        own.fit(pictures(12, 0))
+        loaded = AnomalyDetector.load(own.save(tmp_path / "own"))
+        assert "encoder" not in (tmp_path / "own" / "config.json").read_text()
+        expected = own.decision_function(pictures(3, 1))
+        np.testing.assert_array_equal(loaded.fit(pictures(12, 0)).decision_function(pictures(3, 1)), expected)
+
+
+def test_another_encoder_than_that_of_the_fit_is_not_saved(tmp_path: Path) -> None:
+    fitted = detector().fit(pictures(12, 0)).set_params(model="selyne-tiny")
+    with pytest.raises(InputError, match="model: changed since the fit"):
+        fitted.save(tmp_path / "detector")
 
 
 def test_the_model_given_is_not_trained() -> None:

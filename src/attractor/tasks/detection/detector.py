@@ -78,7 +78,8 @@ class AnomalyDetector(Saved, BaseEstimator):
     the false-alarm rate needs, at least a fifth and at most a third. Images of your own choice calibrate by
     ``fit(calibrate_on=...)``, or later by :meth:`calibrate`.
 
-    Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
+    Nothing happens before :meth:`fit`. Of a loaded one ``model`` is the name it was fitted with, or what it holds where
+    others would find nothing by that name. Fitted attributes: ``scorer_``, ``calibrators_``,
     ``heat_limits_``, ``split_``, ``unreadable_``.
     """
 

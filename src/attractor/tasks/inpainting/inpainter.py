@@ -51,7 +51,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
     """
 
     _write, _read = save_inpainter, classmethod(load_inpainter)
-    _free = ("epochs", "lr", "rule", "steps", "step_size", "size", "seed")
+    _free = ("model", "pretrained", "epochs", "lr", "rule", "steps", "step_size", "size", "seed")
     _unfitted: tuple[Any, bool] | None = None  # the settings that model_ was made of, where it is not a fitted one
 
     def __init__(
