@@ -240,6 +240,26 @@ def test_images_of_ones_own_choice_calibrate(tmp_path: Path) -> None:
     assert later.calibrators_["knn"].threshold == chosen.calibrators_["knn"].threshold
 
 
+@pytest.mark.parametrize("tiles", [False, True])
+def test_images_that_were_fitted_on_do_not_calibrate_unnoticed(
+    tmp_path: Path, tiles: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether at once or later, from files or arrays; and images that differ by one pixel are others."""
+    normal, others = pictures(15, 0), pictures(9, 5)
+    fitted = detector(tiles=tiles, resolution=24).fit(normal, calibrate_on=[*others, *normal[:2]])
+    assert "2 of 11 calibration images are the same as images it was fitted on" in capsys.readouterr().err
+    loaded = AnomalyDetector.load(fitted.save(tmp_path / "detector"))
+    altered = normal[7].copy()
+    altered[12, 20] += 40
+    loaded.calibrate([*others, altered])
+    assert "fitted on" not in capsys.readouterr().err
+    Image.fromarray(normal[7]).save(tmp_path / "again.png")
+    loaded.calibrate(tmp_path / "again.png")
+    assert "1 of 1 calibration images are the same as" in capsys.readouterr().err
+    detector(tiles=tiles).fit(normal)
+    assert "fitted on" not in capsys.readouterr().err
+
+
 def test_a_calibration_that_fails_leaves_the_detector_as_it_was(tmp_path: Path) -> None:
     fitted = detector().fit(pictures(15, 0))
     before = fitted.calibrators_, fitted.split_

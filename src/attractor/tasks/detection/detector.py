@@ -19,11 +19,11 @@ from attractor.console import stderr
 from attractor.data.batches import view_batches_with_progress
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
-from attractor.data.views import Viewing, enlarge, shown_size
+from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.device import default_device
-from attractor.models.store import model_folder, pretrained
+from attractor.models.store import fingerprint, model_folder, pretrained
 from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
@@ -80,7 +80,7 @@ class AnomalyDetector(Saved, BaseEstimator):
 
     Nothing happens before :meth:`fit`. Of a loaded one ``model`` is the name it was fitted with, or what it holds where
     others would find nothing by that name. Fitted attributes: ``scorer_``, ``calibrators_``,
-    ``heat_limits_``, ``split_``, ``unreadable_``.
+    ``heat_limits_``, ``split_``, ``unreadable_``, ``fitted_on_`` (digests of images).
     """
 
     _write, _read = save_detector, classmethod(load_detector)
@@ -141,11 +141,13 @@ class AnomalyDetector(Saved, BaseEstimator):
         source = as_source(images, channels)
         others = None if calibrate_on is None else as_source(calibrate_on, channels)
         self.unreadable_: list[UnreadableImage] = []
+        self.fitted_on_: set[str] = set()
         fitting, held_out = self._split(source, others)
         if self.tuning != "none":
             tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
         for canvases, views in view_batches_with_progress(fitting, scorer.viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
+            self.fitted_on_.update(_digests(canvases, views))
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
@@ -226,9 +228,11 @@ class AnomalyDetector(Saved, BaseEstimator):
 
     def _calibrate(self, scorer: ImageScorer, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
+        copies = 0
         scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
         samples: dict[str, list[Tensor]] = {}
         for canvases, views in view_batches_with_progress(held_out, scorer.viewing, "calibrating", self.unreadable_):
+            copies += sum(digest in self.fitted_on_ for digest in _digests(canvases, views))
             batch, heats = scorer(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
@@ -244,6 +248,11 @@ class AnomalyDetector(Saved, BaseEstimator):
             for name, values in scores.items()
         }
         self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
+        if copies:
+            stderr.print(
+                f"{copies} of {len(held_out)} calibration images are the same as images it was fitted on: unless new "
+                "ones are too, more of them are flagged than asked for; calibrate on others"
+            )
         if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
 
@@ -305,6 +314,11 @@ class AnomalyDetector(Saved, BaseEstimator):
             first = f"the first {result.unreadable[0]} (score_images leaves such files out and lists them)"
             raise InputError(f"{count} of {total} images cannot be read, {first}")
         return result
+
+
+def _digests(canvases: list[Canvas], views: Tensor) -> list[str]:
+    """One for each image: the same for those of which the same is seen."""
+    return [fingerprint([seen]) for seen in views.split([canvas.views for canvas in canvases])]
 
 
 def _colour_scale(heat: np.ndarray) -> tuple[float, float]:

@@ -30,6 +30,7 @@ def save_detector(detector: AnomalyDetector, folder: Path) -> Path:
         "methods": {name: c.to_json() for name, c in detector.calibrators_.items()},
         "heat_limits": detector.heat_limits_,
         "split": detector.split_,
+        "fitted_on": sorted(detector.fitted_on_),
     }
     config = {"detector": saved_settings(detector), "model": detector.scorer_.model.config.to_dict()}
     return save_parts(folder, TASK, config, calibration, detector.scorer_.state_dict())
@@ -58,6 +59,7 @@ def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
         detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
         detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
         detector.split_ = calibration["split"]
+        detector.fitted_on_ = set(calibration.get("fitted_on", ()))
         detector.unreadable_ = []
         detector._check_settings()
     if set(detector.calibrators_) != set(scorer.names):
