@@ -20,24 +20,19 @@ SPLITS = {"tiny-imagenet": ("train", "val"), "cifar10": ("train", "test"), "imag
 
 
 def labelled_set(
-    name: str,
-    folder: str | PathLike[str],
-    split: str,
-    size: tuple[int, int] = (64, 64),
-    base_url: str | None = None,
+    name: str, folder: str | PathLike[str], split: str, size: tuple[int, int] = (64, 64)
 ) -> LabelledImages:
     """One split of ``tiny-imagenet``, ``cifar10`` or ``imagenet``, resized to ``size = (h, w)``.
 
-    The first two are fetched into ``folder`` where it lacks them, from ``base_url`` where given. Raises
-    :class:`InputError`.
+    The first two are fetched into ``folder`` where it lacks them. Raises :class:`InputError`.
     """
     if split not in SPLITS.get(name, ()):
         known = ", ".join(f"{known} ({' or '.join(splits)})" for known, splits in SPLITS.items())
         raise InputError(f"there are no images of {name} {split}; choose one of {known}")
     folder = Path(folder).expanduser()
     if name == "cifar10":
-        return _load(cifar10(folder, base_url)[split], size)
-    return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder, base_url), split, size)
+        return _load(cifar10(folder)[split], size)
+    return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder), split, size)
 
 
 def _load(found: ClassedImages, size: tuple[int, int]) -> LabelledImages:
