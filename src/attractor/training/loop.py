@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,11 @@ class Schedule:
     seed: int = 0
     checkpoint_seconds: float = 60.0
     validate_every: int = 1  # epochs
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, Real):  # of NumPy, say, which a checkpoint would not take
+                object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
 
 
 def epoch_batches(examples: int, schedule: Schedule, epoch: int, rank: int, ranks: int) -> list[Tensor]:

@@ -34,14 +34,7 @@ def model_config(encoder: Encoder, classes: int, dim: int, blocks: int) -> Graph
 def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedule:
     """AdamW with weight decay 0.05, a warm-up and a cosine, as published."""
     return Schedule(
-        int(epochs),
-        int(batch_size),
-        float(lr),
-        WEIGHT_DECAY,
-        warmup_epochs=float(WARMUP * epochs),
-        clip=1.0,
-        precision="fp32",
-        seed=seed,
+        epochs, batch_size, lr, WEIGHT_DECAY, warmup_epochs=WARMUP * epochs, clip=1.0, precision="fp32", seed=seed
     )
 
 

@@ -30,11 +30,11 @@ def make_schedule(nodes: Nodes, epochs: int | None, lr: float, batch_size: int, 
     size = len(nodes.train) if nodes.sampler is None else batch_size
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(nodes.train) / size)))
     return Schedule(
-        int(epochs),
-        int(size),
-        float(lr),
+        epochs,
+        size,
+        lr,
         WEIGHT_DECAY,
-        warmup_epochs=float(WARMUP * epochs),
+        warmup_epochs=WARMUP * epochs,
         clip=1.0,
         precision="fp32",
         seed=seed,
