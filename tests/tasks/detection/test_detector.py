@@ -169,7 +169,7 @@ def test_bad_options_are_refused_before_any_work(options: dict[str, object], mes
 
 
 def test_too_few_images_are_refused() -> None:
-    with pytest.raises(InputError, match="3 images"):
+    with pytest.raises(InputError, match="3 images in all; give 10 or more"):
         detector().fit(pictures(3, 0))
 
 
