@@ -5,13 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-import torch
-
-from attractor.data.batches import load_images
-from attractor.data.images import UnreadableImage
 from attractor.data.labelled import LabelledImages, load_labelled
 from attractor.data.sets.cifar10 import cifar10
-from attractor.data.sets.classed_images import ClassedImages
 from attractor.data.sets.imagenet import imagenet
 from attractor.data.sets.tiny_imagenet import tiny_imagenet
 from attractor.errors import InputError
@@ -31,13 +26,6 @@ def labelled_set(
         raise InputError(f"there are no images of {name} {split}; choose one of {known}")
     folder = Path(folder).expanduser()
     if name == "cifar10":
-        return _load(cifar10(folder)[split], size)
+        found = cifar10(folder)[split]
+        return LabelledImages.load(found.source, found.categories, found.classes, size)
     return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder), split, size)
-
-
-def _load(found: ClassedImages, size: tuple[int, int]) -> LabelledImages:
-    unreadable: list[UnreadableImage] = []
-    kept, images = load_images(found.source, size, unreadable)
-    number = {name: i for i, name in enumerate(found.classes)}
-    labels = torch.tensor([number[found.categories[i]] for i in kept])
-    return LabelledImages(images, labels, found.classes, unreadable)
