@@ -37,6 +37,7 @@ def make_evaluation() -> Evaluation:
         scores=scores,
         method="mahalanobis",
         p_values=np.linspace(0.01, 1, 100),
+        flagged=chosen > threshold,
         threshold=threshold,
         false_alarm_rate=0.01,
         rate_in_force=0.0147,

@@ -36,8 +36,8 @@ def test_the_head_says_by_what_and_every_note(evaluation):
     assert places == sorted(places)
 
 
-def test_a_score_at_the_threshold_is_not_flagged(evaluation):
-    nothing = replace(evaluation, threshold=float(evaluation.scores["mahalanobis"].max()))
+def test_nothing_flagged_is_nothing_found(evaluation):
+    nothing = replace(evaluation, flagged=np.zeros(100, bool))
     assert decisions(nothing) == ((0, 40), (0, 60))
 
 
@@ -109,7 +109,7 @@ def test_methods_are_ranked_and_the_chosen_one_marked(evaluation):
 def test_galleries_show_what_their_titles_say(evaluation):
     scores, labels = evaluation.scores["mahalanobis"], evaluation.labels
     for threshold in (5.0, 8.0):
-        page = render_page(replace(evaluation, threshold=threshold), {})
+        page = render_page(replace(evaluation, flagged=scores > threshold, threshold=threshold), {})
         missed, alarms = (labels == 1) & (scores <= threshold), (labels == 0) & (scores > threshold)
         for title, which, sign in (
             ("Most anomalous images <small>highest", scores > -np.inf, -1),

@@ -1,4 +1,4 @@
-"""Fits are whole or not at all, and what is saved is what was fitted."""
+"""Fits are whole or not at all and leave the caller's generators alone, and what is saved is what was fitted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from attractor import AnomalyDetector, GraphAnomalyDetector, GraphClassifier, In
 from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig
 from attractor.training import loop
+from attractor.training.seeding import rng_state
 from rings import rings_and_paths
 
 RINGS = rings_and_paths()
@@ -66,6 +67,16 @@ def test_an_interrupted_fit_leaves_what_was_fitted_before(kind: str, monkeypatch
     if kind != "painter":  # which paints as it is
         with pytest.raises(InputError, match="not fitted"):
             answer(fresh, how, data)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_fit_leaves_the_callers_random_numbers_alone(kind: str) -> None:
+    unfitted, data, *_ = ESTIMATORS[kind]()
+    before = rng_state()
+    unfitted.fit(data)
+    after = rng_state()
+    assert torch.equal(after["torch"], before["torch"]) and after["python"] == before["python"]
+    assert torch.equal(after["numpy"][1], before["numpy"][1])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ESTIMATORS if kind != "painter"])

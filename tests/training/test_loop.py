@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -186,6 +187,12 @@ def refused(call: Callable[[], object], *names: str) -> None:
 def test_another_schedule_is_refused(tmp_path: Path, changes: dict) -> None:
     train(Line(), schedule(), tmp_path)
     refused(lambda: train(Line(), schedule(**changes), tmp_path, resume=True), "checkpoint.pt", *changes)
+
+
+def test_numbers_of_numpy_are_plain_in_a_checkpoint(tmp_path: Path) -> None:
+    settings = schedule(epochs=np.int64(2), lr=np.float32(0.25), seed=np.uint32(3), patience=np.int16(1))
+    history = train(Line(), settings, tmp_path)
+    assert train(Line(), schedule(epochs=2, lr=0.25, seed=3, patience=1), tmp_path, resume=True) == history
 
 
 def test_how_often_to_checkpoint_may_change(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ MIRROR = "ATTRACTOR_MIRROR"  # in the environment: an address that is asked befo
 _WHOLE, _REST, _NOTHING_LEFT = 200, 206, 416  # what a server says it sends
 
 
-def fetched(path: Path, *base_urls: str, checksum: str | None = None) -> Path:
-    """The archive at ``path``, fetched where it is missing from the first address that has a file of its name.
+def fetched(path: Path, base_url: str, checksum: str | None = None) -> Path:
+    """The archive at ``path``, fetched where it is missing: from the mirror, or else from ``base_url`` by its name.
 
     ``checksum``, ``"md5:..."`` or a SHA-256, is the published one: what is fetched must have it, and goes on where an
     earlier attempt was cut off. A file that lies there already is used as it is, if it opens. The SHA-256 of either is
@@ -31,12 +31,12 @@ def fetched(path: Path, *base_urls: str, checksum: str | None = None) -> Path:
     fetches, and the others wait for it. Raises :class:`InputError`.
     """
     if not path.exists():
-        mirror = os.environ.get(MIRROR)
+        addresses = [url for url in (os.environ.get(MIRROR), base_url) if url]
         with _alone(path):
             if not path.exists():  # it may have come while this process waited
                 if checksum:
                     record(path).unlink(missing_ok=True)  # of a file that may have been another than the published
-                _fetch_from_any([mirror, *base_urls] if mirror else list(base_urls), path, checksum or recorded(path))
+                _fetch_from_any(addresses, path, checksum or recorded(path))
     check(path, checksum)
     return path
 

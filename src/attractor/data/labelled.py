@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,17 @@ class LabelledImages:
     classes: list[str]
     unreadable: list[UnreadableImage]
 
+    @classmethod
+    def load(
+        cls, source: ImageSource, categories: Iterable[str], classes: list[str], size: tuple[int, int]
+    ) -> LabelledImages:
+        """The images of ``source``, image for image of these ``categories``, resized to ``size = (h, w)``."""
+        number = {name: i for i, name in enumerate(classes)}
+        labels = torch.tensor([number[name] for name in categories])
+        unreadable: list[UnreadableImage] = []
+        kept, images = load_images(source, size, unreadable)
+        return cls(images, labels[kept], classes, unreadable)
+
 
 def load_labelled(
     root: str | PathLike[str],
@@ -53,17 +64,9 @@ def load_labelled(
     classes = classes if classes is not None else sorted(set(names.values()))
     if unknown := sorted(set(names.values()) - set(classes)):
         raise InputError(f"{root}: the classes of {split} include {unknown[0]}, which the other split lacks")
-    number = {name: i for i, name in enumerate(classes)}
     paths = [str(root / split / name) for name in names]
     source = ImageSource(paths, [files[name] for name in names], channels)
-    labels = torch.tensor([number[name] for name in names.values()])
-    return _load(source, labels, classes, size)
-
-
-def _load(source: ImageSource, labels: torch.Tensor, classes: list[str], size: tuple[int, int]) -> LabelledImages:
-    unreadable: list[UnreadableImage] = []
-    kept, images = load_images(source, size, unreadable)
-    return LabelledImages(images, labels[kept], classes, unreadable)
+    return LabelledImages.load(source, names.values(), classes, size)
 
 
 def _class_names(files: Files, split: str) -> dict[PurePosixPath, str]:

@@ -53,9 +53,10 @@ class ImageSource:
 
     @property
     def place(self) -> str:
-        """The folder that holds the images, for a message."""
-        parents = {str(Path(name).parent) for name in self.names}
-        return parents.pop() if len(parents) == 1 else "all"
+        """Where the images are, for a message: the folder that holds them, else "all"."""
+        folders = {item.parent if isinstance(item, Path) else None for item in self.items}
+        folder = folders.pop() if len(folders) == 1 else None
+        return str(folder or "all")
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSource:
         """The images at ``indices``, in that order."""

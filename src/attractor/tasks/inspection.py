@@ -16,6 +16,7 @@ from attractor.models.energy_block import EnergyBlock
 from attractor.models.store import Model
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.tasks.detection.detector import AnomalyDetector
+from attractor.tasks.detection.saved import saved_settings
 from attractor.tasks.graphs import GraphAnomalyDetector, GraphClassifier
 from attractor.tasks.inpainting.inpainter import Inpainter
 from attractor.tasks.nodes.detector import NodeAnomalyDetector
@@ -42,7 +43,7 @@ def facts(thing: Model) -> dict[str, Any]:
 @facts.register
 def _images(detector: AnomalyDetector) -> dict[str, Any]:
     calibration = {name: {"images": len(c.scores), **_decision(c)} for name, c in detector.calibrators_.items()}
-    parts = {"detector": settings_of(detector), "split": detector.split_, "calibration": calibration}
+    parts = {"detector": saved_settings(detector), "split": detector.split_, "calibration": calibration}
     return {**parts, **facts(detector.scorer_.model)}
 
 

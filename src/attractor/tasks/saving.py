@@ -35,6 +35,7 @@ class Saved:
     """
 
     fitted_with_: dict[str, Any]
+    get_params: Callable[..., dict[str, Any]]  # of scikit-learn's BaseEstimator
     _write: ClassVar[Callable[..., Path]]  # a method: writes the folder, and returns it
     _read: ClassVar[Callable[..., Any]]  # a class method: reads the folder
     _free: ClassVar[tuple[str, ...]] = ()  # settings that a fit does not depend on
@@ -45,7 +46,7 @@ class Saved:
         Raises :class:`InputError` before a fit, and where a setting it depends on was changed since.
         """
         self._check_fitted()
-        now = settings_of(self)
+        now = self.get_params(deep=False)
         before = getattr(self, "fitted_with_", now)  # an in-painter paints, and is saved, without a fit too
         if changed := [name for name in now if name not in self._free and now[name] != before[name]]:
             raise InputError(f"{', '.join(changed)}: changed since the fit; fit again, or set it back, and then save")
@@ -55,7 +56,7 @@ class Saved:
     def load(cls, folder: str | PathLike[str]) -> Self:
         """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
         fitted = cls._read(located(folder))
-        fitted.fitted_with_ = settings_of(fitted)
+        fitted.fitted_with_ = fitted.get_params(deep=False)
         return fitted
 
     def _check_fitted(self) -> None:
@@ -75,7 +76,7 @@ def whole_or_not_at_all(fit: Fit) -> Fit:
             vars(self).clear()
             vars(self).update(before)
             raise
-        self.fitted_with_ = settings_of(self)
+        self.fitted_with_ = self.get_params(deep=False)
         return fitted
 
     return cast(Fit, wrapped)

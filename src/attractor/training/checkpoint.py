@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from attractor.errors import InputError
@@ -15,28 +13,6 @@ from attractor.files import replacing
 
 CHECKPOINT = "checkpoint.pt"  # in the folder of its run
 VERSION = 1
-
-
-def rng_state() -> dict[str, Any]:
-    """State of every generator a training step may draw from, in types that ``weights_only`` loading admits."""
-    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
-    keys = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "python": random.getstate(),
-        "numpy": (numpy["bit_generator"], keys, numpy["state"]["pos"], numpy["has_gauss"], numpy["gauss"]),
-    }
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Restore what :func:`rng_state` gave."""
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    random.setstate(state["python"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import time
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -20,8 +19,9 @@ from attractor.console import progress, stderr
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
 from attractor.models.device import has_bf16
-from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, rng_state, save_checkpoint, set_rng_state
+from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from attractor.training.schedule import decay_groups, warmup_cosine
+from attractor.training.seeding import rng_state, seeded, set_rng_state
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
@@ -32,7 +32,7 @@ class Objective(nn.Module):
     """What is trained and on what: holds the model and the resident training set, and gives the loss of a batch.
 
     ``examples`` is the number of training examples. Augmentation and dropout draw from the global generators, which
-    the loop seeds and checkpoints.
+    the loop seeds, checkpoints and puts back.
     """
 
     examples: int
@@ -75,12 +75,10 @@ class Schedule:
     checkpoint_seconds: float = 60.0
     validate_every: int = 1  # epochs
 
-
-def seed_everything(seed: int) -> None:
-    """Seed the generators of Python, NumPy and torch."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(seed)
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, Real):  # of NumPy, say, which a checkpoint would not take
+                object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
 
 
 def epoch_batches(examples: int, schedule: Schedule, epoch: int, rank: int, ranks: int) -> list[Tensor]:
@@ -260,8 +258,8 @@ def train(
     """
     if not objective.examples:
         raise InputError("nothing to train on; give at least one example")
-    seed_everything(schedule.seed)
-    trainer = Trainer(objective, schedule, None if folder is None else Path(folder).expanduser())
-    if resume:
-        trainer.resume()
-    return trainer.run()
+    with seeded(schedule.seed):
+        trainer = Trainer(objective, schedule, None if folder is None else Path(folder).expanduser())
+        if resume:
+            trainer.resume()
+        return trainer.run()

@@ -15,9 +15,10 @@ from attractor.provenance import provenance
 from attractor.training.background import write_background
 from attractor.training.checkpoint import CHECKPOINT
 from attractor.training.inpainting import InpaintRecipe
-from attractor.training.loop import History, seed_everything, train
+from attractor.training.loop import History, train
 from attractor.training.pretrain import Pretraining, PretrainRecipe
 from attractor.training.recipe import Recipe
+from attractor.training.seeding import seeded
 
 Draw = Callable[[History, Path], object]  # writes figures of a history into a folder: reports are a room above
 
@@ -58,8 +59,9 @@ def run_pretraining(
 ) -> dict[str, Any]:
     """Train SELYNE: ``best/`` with its background, ``final/``, figures and the result, which is returned."""
     require_free(folder, resume)
-    seed_everything(recipe.seed)
-    history = train(Pretraining(recipe, train_set, val_set), recipe.schedule(), folder, resume)
+    with seeded(recipe.seed):
+        objective = Pretraining(recipe, train_set, val_set)
+    history = train(objective, recipe.schedule(), folder, resume)
     write_background(folder / "best", train_set.images)
     best = max(history, key=lambda row: row["val_accuracy"])
     figures = {"val_accuracy": best["val_accuracy"], "val_reconstruction": best["val_reconstruction"]}
@@ -72,8 +74,9 @@ def train_painter(
 ) -> P:
     """The in-painter that ``make`` gives of what the recipe starts from, trained; images uint8 ``(N, C, H, W)``."""
     require_free(folder, resume)
-    seed_everything(recipe.seed)
-    painter = make(recipe.network(), seed=recipe.seed)
+    with seeded(recipe.seed):
+        network = recipe.network()
+    painter = make(network, seed=recipe.seed)
     painter.train(recipe, images, val_images, checkpoint=folder, resume=resume)
     return painter
 

@@ -27,22 +27,23 @@ def archive(path: Path, member: str, arrays: dict[str, object]) -> Path:
     return path
 
 
-def refused(name: str, folder: Path, url: str, *said: str) -> None:
+def refused(name: str, folder: Path, *said: str) -> None:
     with pytest.raises(InputError) as caught:
-        fraud_graph(name, folder, url)
+        fraud_graph(name, folder)
     message = str(caught.value)
     assert "\n" not in message and all(words in message for words in said), message
 
 
-def test_yelp_is_fetched_once_and_its_hash_said_and_kept(served, tmp_path: Path, capsys) -> None:
-    folder, url = served
+def test_yelp_is_fetched_once_and_its_hash_said_and_kept(served, sets_from, tmp_path: Path, capsys) -> None:
+    folder, _ = served
     arrays = mat_writer.yelp(50)
     sent = archive(folder / "FraudYelp.zip", "YelpChi.mat", arrays)
-    first = fraud_graph("yelp", tmp_path / "sets", url)
+    first = fraud_graph("yelp", tmp_path / "sets")
     digest = hashlib.sha256(sent.read_bytes()).hexdigest()
     assert digest in capsys.readouterr().err
     assert (tmp_path / "sets" / "FraudYelp.zip.sha256").read_text() == f"{digest}\n"
-    again = fraud_graph("yelp", tmp_path / "sets", NOWHERE)
+    sets_from(NOWHERE)
+    again = fraud_graph("yelp", tmp_path / "sets")
     assert capsys.readouterr().err == ""
     for graph in (first, again):
         assert graph.name == "yelp" and list(graph.relations) == ["rur", "rtr", "rsr"]
@@ -50,54 +51,57 @@ def test_yelp_is_fetched_once_and_its_hash_said_and_kept(served, tmp_path: Path,
 
 
 def test_amazon_knows_who_has_no_label(served, tmp_path: Path) -> None:
-    folder, url = served
+    folder, _ = served
     archive(folder / "FraudAmazon.zip", "inside/Amazon.mat", mat_writer.amazon(3400))
-    graph = fraud_graph("amazon", tmp_path / "sets", url)
+    graph = fraud_graph("amazon", tmp_path / "sets")
     assert (graph.y == -1).sum() == 3305 and (graph.y[:3305] == -1).all() and "upu" in graph.relations
 
 
 def test_a_file_that_has_changed_is_refused(served, tmp_path: Path) -> None:
-    folder, url = served
+    folder, _ = served
     archive(folder / "FraudYelp.zip", "YelpChi.mat", mat_writer.yelp(50))
-    fraud_graph("yelp", tmp_path, url)
+    fraud_graph("yelp", tmp_path)
     archive(tmp_path / "FraudYelp.zip", "YelpChi.mat", mat_writer.yelp(40))
-    refused("yelp", tmp_path, url, "FraudYelp.zip", "not the file it was")
+    refused("yelp", tmp_path, "FraudYelp.zip", "not the file it was")
     (tmp_path / "FraudYelp.zip").unlink()
     archive(folder / "FraudYelp.zip", "YelpChi.mat", mat_writer.yelp(30))
-    refused("yelp", tmp_path, url, "FraudYelp.zip", "hash")
+    refused("yelp", tmp_path, "FraudYelp.zip", "hash")
     assert not (tmp_path / "FraudYelp.zip").exists()
 
 
-def test_what_fails_on_the_way_leaves_nothing(served, tmp_path: Path) -> None:
+def test_what_fails_on_the_way_leaves_nothing(served, sets_from, tmp_path: Path) -> None:
     folder, url = served
+    refused("yelp", tmp_path / "sets", "404", "by hand")
     with serving(None) as broken:
-        refused("yelp", tmp_path / "sets", broken, broken, "by hand", str(tmp_path / "sets"))
-    refused("yelp", tmp_path / "sets", url, "404", "by hand")
-    refused("yelp", tmp_path / "sets", NOWHERE, "cannot be fetched", "by hand")
+        sets_from(broken)
+        refused("yelp", tmp_path / "sets", broken, "by hand", str(tmp_path / "sets"))
+    sets_from(NOWHERE)
+    refused("yelp", tmp_path / "sets", "cannot be fetched", "by hand")
+    sets_from(url)
     (folder / "FraudYelp.zip").write_text("<html>Please log in</html>")
-    refused("yelp", tmp_path / "sets", url, "no zip archive", "by hand")
+    refused("yelp", tmp_path / "sets", "no zip archive", "by hand")
     assert list((tmp_path / "sets").iterdir()) == []
 
 
 def test_archives_that_are_damaged_or_hold_something_else(tmp_path: Path) -> None:
     path = archive(tmp_path / "FraudYelp.zip", "Other.mat", mat_writer.yelp(20))
-    refused("yelp", tmp_path, NOWHERE, str(path), "no YelpChi.mat")
+    refused("yelp", tmp_path, str(path), "no YelpChi.mat")
     (tmp_path / "FraudYelp.zip.sha256").unlink()
     content = bytearray(archive(path, "YelpChi.mat", mat_writer.yelp(20)).read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    refused("yelp", tmp_path, NOWHERE, str(path), "cannot be read")
+    refused("yelp", tmp_path, str(path), "cannot be read")
 
 
 def test_archives_that_would_fill_the_memory(tmp_path: Path) -> None:
     archive(tmp_path / "FraudYelp.zip", "YelpChi.mat", mat_writer.yelp(20))
     with mock.patch.object(downloads, "LIMIT", 1000):
-        refused("yelp", tmp_path, NOWHERE, "YelpChi.mat", "refused")
+        refused("yelp", tmp_path, "YelpChi.mat", "refused")
 
 
 @pytest.mark.parametrize("name", ["tfinance", "tsocial"])
 def test_what_must_be_fetched_by_hand(tmp_path: Path, name: str) -> None:
-    refused(name, tmp_path, NOWHERE, str(tmp_path / name), "by hand", "Google Drive")
+    refused(name, tmp_path, str(tmp_path / name), "by hand", "Google Drive")
     x = np.random.default_rng(0).normal(size=(4, 10))
     data = {"feature": x, "label": np.eye(2)[[0, 1, 0, 0]]}
     dgl_writer.write(tmp_path / name, 4, np.array([[0, 1], [2, 3]]), data)
@@ -108,4 +112,4 @@ def test_what_must_be_fetched_by_hand(tmp_path: Path, name: str) -> None:
 def test_another_name_is_a_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", x=np.eye(2), edge_index=[[0], [1]])
     assert fraud_graph(str(tmp_path / "own.npz"), tmp_path).nodes == 2
-    refused("yelpp", tmp_path, NOWHERE, "yelpp", "yelp, amazon, tfinance, tsocial")
+    refused("yelpp", tmp_path, "yelpp", "yelp, amazon, tfinance, tsocial")

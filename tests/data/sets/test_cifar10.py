@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_server import NOWHERE
 from miniatures import CLASSES, as_folder, as_tar, as_zip, cifar10_files, flat
 
 from attractor.data.sets import cifar10 as module
@@ -18,10 +17,10 @@ FOLDERS = {f"cifar10/{s}/{c}/{i}.png": flat(i) for s in ("train", "test") for c 
 
 
 def test_records_of_the_binary_version(served, tmp_path: Path, monkeypatch) -> None:
-    folder, url = served
+    folder, _ = served
     path = as_tar(folder / module.ARCHIVE, cifar10_files(IMAGES, LABELS))
     monkeypatch.setattr(module, "CHECKSUM", "md5:" + hashlib.md5(path.read_bytes()).hexdigest())
-    splits = cifar10(tmp_path / "sets", url)
+    splits = cifar10(tmp_path / "sets")
     for split, part in (("train", slice(0, 10)), ("test", slice(10, 12))):
         found = splits[split]
         assert found.categories == [CLASSES[y] for y in LABELS[part]]
@@ -31,7 +30,7 @@ def test_records_of_the_binary_version(served, tmp_path: Path, monkeypatch) -> N
 @pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
 def test_folders_of_images_and_their_archives_are_alike(tmp_path: Path, pack) -> None:
     pack(tmp_path / {as_folder: ".", as_tar: "cifar10.tar", as_zip: "cifar10.zip"}[pack], FOLDERS)
-    splits = cifar10(tmp_path, NOWHERE)
+    splits = cifar10(tmp_path)
     for split in ("train", "test"):
         assert splits[split].categories == [name for name in CLASSES for _ in range(2)]
         assert splits[split].source.names == [str(tmp_path / name) for name in FOLDERS if f"/{split}/" in name]
@@ -40,7 +39,7 @@ def test_folders_of_images_and_their_archives_are_alike(tmp_path: Path, pack) ->
 def test_what_is_damaged_or_missing(tmp_path: Path) -> None:
     def refused(said: str) -> None:
         with pytest.raises(InputError, match=said):
-            cifar10(tmp_path, NOWHERE)
+            cifar10(tmp_path)
         (tmp_path / f"{module.ARCHIVE}.sha256").unlink(missing_ok=True)
 
     refused("cannot be fetched.* by hand into")

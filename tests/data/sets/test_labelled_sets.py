@@ -18,14 +18,15 @@ from attractor.errors import InputError
 TINY = tiny_imagenet_files()
 
 
-def test_the_official_tiny_imagenet(served, tmp_path: Path, monkeypatch) -> None:
-    folder, url = served
+def test_the_official_tiny_imagenet(served, sets_from, tmp_path: Path, monkeypatch) -> None:
+    folder, _ = served
     path = as_zip(folder / tiny_imagenet.ARCHIVE, TINY)
     monkeypatch.setattr(tiny_imagenet, "CHECKSUM", "md5:" + hashlib.md5(path.read_bytes()).hexdigest())
-    train = labelled_set("tiny-imagenet", tmp_path / "sets", "train", (8, 8), url)
+    train = labelled_set("tiny-imagenet", tmp_path / "sets", "train", (8, 8))
     assert train.classes == ["n01", "n02"] and train.labels.tolist() == [0, 0, 1, 1]
     assert train.images[:, 0, 0, 0].tolist() == [10, 11, 20, 21]
-    val = labelled_set("tiny-imagenet", tmp_path / "sets", "val", (8, 8), NOWHERE)
+    sets_from(NOWHERE)
+    val = labelled_set("tiny-imagenet", tmp_path / "sets", "val", (8, 8))
     assert val.labels.tolist() == [1, 0] and val.images[:, 0, 0, 0].tolist() == [20, 10]
 
 
@@ -34,19 +35,19 @@ def test_the_official_tiny_imagenet(served, tmp_path: Path, monkeypatch) -> None
 def test_a_tiny_imagenet_that_lies_there(tmp_path: Path, pack, name: str) -> None:
     files = {file.replace("tiny-imagenet-200", name, 1): content for file, content in TINY.items()}
     pack(tmp_path / (f"{name}.tar" if pack is as_tar else "."), files)
-    assert labelled_set("tiny-imagenet", tmp_path, "val", (8, 8), NOWHERE).labels.tolist() == [1, 0]
+    assert labelled_set("tiny-imagenet", tmp_path, "val", (8, 8)).labels.tolist() == [1, 0]
 
 
 def test_another_archive_of_the_official_name_is_used_and_that_is_said(tmp_path: Path, capsys) -> None:
     as_zip(tmp_path / tiny_imagenet.ARCHIVE, TINY)
-    assert len(labelled_set("tiny-imagenet", tmp_path, "train", (8, 8), NOWHERE).labels) == 4
+    assert len(labelled_set("tiny-imagenet", tmp_path, "train", (8, 8)).labels) == 4
     assert "not the published archive" in capsys.readouterr().err
 
 
 def test_cifar10_from_records(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
     as_tar(tmp_path / cifar10.ARCHIVE, cifar10_files(pixels, [2, 1, 0, 2, 1, 0]))
-    train = labelled_set("cifar10", tmp_path, "train", (32, 32), NOWHERE)
+    train = labelled_set("cifar10", tmp_path, "train", (32, 32))
     assert train.classes == CLASSES and train.labels.tolist() == [2, 1, 0, 2, 1]
     assert (train.images.permute(0, 2, 3, 1).numpy() == pixels[:5]).all()
 

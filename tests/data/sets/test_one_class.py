@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_server import NOWHERE
 from miniatures import CLASSES, as_folder, as_tar, as_zip, brain_files, cifar10_files, flat, stl10_files, tile_files
 
 from attractor.data.sets import cifar10, one_class, stl10, unpacking
@@ -16,7 +15,7 @@ from attractor.errors import InputError
 
 def refused(name: str, folder: Path, *said: str) -> None:
     with pytest.raises(InputError) as caught:
-        list(one_class_splits(name, folder, NOWHERE))
+        list(one_class_splits(name, folder))
     message = str(caught.value)
     assert "\n" not in message and all(words in message for words in said), message
 
@@ -26,7 +25,7 @@ def test_stl10_has_every_class_normal_in_turn(tmp_path: Path) -> None:
     images = {split: np.zeros((len(y), 96, 96, 3), np.uint8) for split, y in labels.items()}
     images["train"][:, 0, 0, 0] = [0, 1, 2, 3]
     as_tar(tmp_path / stl10.ARCHIVE, stl10_files(images, labels))
-    tasks = list(one_class_splits("stl10", tmp_path, NOWHERE))
+    tasks = list(one_class_splits("stl10", tmp_path))
     assert [task.normal for task in tasks] == CLASSES
     assert [[task.train.read(i)[0, 0, 0] for i in range(len(task.train))] for task in tasks] == [[1, 3], [0], [2]]
     assert [task.test.labels.tolist() for task in tasks] == [[1, 1, 0], [1, 1, 1], [0, 0, 1]]
@@ -39,7 +38,7 @@ def test_cifar10_stl_takes_the_first_of_every_class(tmp_path: Path, monkeypatch)
     monkeypatch.setattr(one_class, "TEST", 1)
     files = {f"cifar10/{s}/{c}/{i}.png": flat(i) for s in ("train", "test") for c in ("dog", "cat") for i in range(3)}
     as_tar(tmp_path / "cifar10.tar", files)
-    cat, dog = one_class_splits("cifar10-stl", tmp_path, NOWHERE)
+    cat, dog = one_class_splits("cifar10-stl", tmp_path)
     root = tmp_path / "cifar10"
     assert (cat.normal, dog.normal) == ("cat", "dog")
     assert cat.train.names == [str(root / f"train/cat/{i}.png") for i in range(2)]
@@ -54,7 +53,7 @@ def test_cifar10_stl_from_the_binary_version(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr(one_class, "TEST", 1)
     pixels = np.random.default_rng(0).integers(0, 256, (18, 32, 32, 3), np.uint8)
     as_tar(tmp_path / cifar10.ARCHIVE, cifar10_files(pixels, [2, 1, 0] * 6))
-    tasks = list(one_class_splits("cifar10-stl", tmp_path, NOWHERE))
+    tasks = list(one_class_splits("cifar10-stl", tmp_path))
     assert [task.normal for task in tasks] == CLASSES
     for k, task in enumerate(tasks):
         assert np.array_equal(task.train.read(1), pixels[5 - k]) and len(task.train) == 2

@@ -18,9 +18,9 @@ IMAGES = {s: np.random.default_rng(len(y)).integers(0, 256, (len(y), 96, 96, 3),
 FILES = stl10_files(IMAGES, LABELS)
 
 
-def refused(folder: Path, *said: str, url: str = NOWHERE) -> None:
+def refused(folder: Path, *said: str) -> None:
     with pytest.raises(InputError) as caught:
-        stl10(folder, url)
+        stl10(folder)
     message = str(caught.value)
     assert "\n" not in message and all(words in message for words in said), message
 
@@ -33,24 +33,26 @@ def archive(folder: Path, **changed: bytes | None) -> Path:
     return as_tar(folder / module.ARCHIVE, {name: content for name, content in files.items() if content is not None})
 
 
-def test_pixels_and_classes_are_those_of_the_archive(served, tmp_path: Path, monkeypatch) -> None:
-    folder, url = served
+def test_pixels_and_classes_are_those_of_the_archive(served, sets_from, tmp_path: Path, monkeypatch) -> None:
+    folder, _ = served
     sent = archive(folder).read_bytes()
     monkeypatch.setattr(module, "CHECKSUM", "md5:" + hashlib.md5(sent).hexdigest())
-    splits = stl10(tmp_path / "sets", url)
+    splits = stl10(tmp_path / "sets")
     for split, found in splits.items():
         assert found.categories == [CLASSES[y - 1] for y in LABELS[split]]
         assert all(np.array_equal(found.source.read(i), image) for i, image in enumerate(IMAGES[split]))
     assert list(splits) == ["train", "test"] and splits["test"].source.names[2] == "stl10/test/airplane/2"
     assert (tmp_path / "sets" / module.ARCHIVE).read_bytes() == sent
-    assert len(stl10(tmp_path / "sets", NOWHERE)["train"].categories) == 4
+    sets_from(NOWHERE)
+    assert len(stl10(tmp_path / "sets")["train"].categories) == 4
 
 
-def test_another_archive_than_the_published_one_is_not_fetched(served, tmp_path: Path) -> None:
+def test_another_archive_than_the_published_one_is_not_fetched(served, sets_from, tmp_path: Path) -> None:
     archive(served[0])
-    refused(tmp_path / "sets", "another file, now deleted", module.CHECKSUM, url=served[1])
+    refused(tmp_path / "sets", "another file, now deleted", module.CHECKSUM)
     with serving(None) as broken:
-        refused(tmp_path / "sets", "cannot be fetched", "try again", url=broken)
+        sets_from(broken)
+        refused(tmp_path / "sets", "cannot be fetched", "try again")
 
 
 def test_members_that_are_cut_missing_or_do_not_fit(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from attractor.data.sources import as_source
 from attractor.errors import InputError
 from attractor.files import read_json, write_json
 from attractor.models import Selyne, SelyneConfig
+from attractor.models.config import PRESETS
 from attractor.models.store import save_model
 from attractor.scoring.methods import METHODS
 from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.detection.evaluate import look
+from attractor.tasks.inspection import describe
 from attractor.training import damaged
 from attractor.training.background import write_background
 
@@ -57,6 +59,29 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, tuning: str, tiles: b
         "model.safetensors",
         "calibration.json",
     }
+
+
+def test_a_loaded_detector_knows_its_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that others can use is kept; an encoder without one is there itself, and fitted again gives the same."""
+    monkeypatch.setitem(PRESETS, "selyne-toy", CONFIG)
+    named = AnomalyDetector("selyne-toy", pretrained=False, seed=1).fit(pictures(12, 0))
+    loaded = AnomalyDetector.load(named.save(tmp_path / "named"))
+    assert repr(loaded) == repr(named) and loaded.get_params() == named.get_params()
+    settings = describe(tmp_path / "named")["detector"]
+    assert (settings["model"], settings["pretrained"]) == ("selyne-toy", False)
+    save_model(Selyne(CONFIG).eval(), tmp_path / "encoder")
+    for own in (AnomalyDetector(tmp_path / "encoder"), detector()):
+        own.fit(pictures(12, 0))
+        loaded = AnomalyDetector.load(own.save(tmp_path / "own"))
+        assert "encoder" not in (tmp_path / "own" / "config.json").read_text()
+        expected = own.decision_function(pictures(3, 1))
+        np.testing.assert_array_equal(loaded.fit(pictures(12, 0)).decision_function(pictures(3, 1)), expected)
+
+
+def test_another_encoder_than_that_of_the_fit_is_not_saved(tmp_path: Path) -> None:
+    fitted = detector().fit(pictures(12, 0)).set_params(model="selyne-tiny")
+    with pytest.raises(InputError, match="model: changed since the fit"):
+        fitted.save(tmp_path / "detector")
 
 
 def test_the_model_given_is_not_trained() -> None:
@@ -144,7 +169,7 @@ def test_bad_options_are_refused_before_any_work(options: dict[str, object], mes
 
 
 def test_too_few_images_are_refused() -> None:
-    with pytest.raises(InputError, match="3 images"):
+    with pytest.raises(InputError, match="3 images in all; give 10 or more"):
         detector().fit(pictures(3, 0))
 
 
@@ -204,7 +229,7 @@ def test_images_of_ones_own_choice_calibrate(tmp_path: Path) -> None:
     """At once or later: the same decisions, from all images fitted on and from p-values of the others alone."""
     normal, others, new = pictures(15, 0), pictures(9, 5), pictures(3, 6)
     chosen = detector().fit(normal, calibrate_on=others)
-    later = detector(false_alarm_rate=0.5).fit(normal, calibrate_on=pictures(4, 7))
+    later = detector(false_alarm_rate=0.5).set_params(model=chosen.model).fit(normal, calibrate_on=pictures(4, 7))
     later = AnomalyDetector.load(later.save(tmp_path / "later")).set_params(false_alarm_rate=0.2).calibrate(others)
     assert chosen.split_ == later.split_ == {"fitting": 15, "calibration": 9, "seed": 0}
     expected, answer = chosen.score_images(new), later.score_images(new)
@@ -213,6 +238,26 @@ def test_images_of_ones_own_choice_calibrate(tmp_path: Path) -> None:
     ranks = (chosen.decision_function(others)[:, None] >= expected.scores["combined"]).sum(axis=0)
     np.testing.assert_allclose(expected.p_values, (1 + ranks) / 10)
     assert later.calibrators_["knn"].threshold == chosen.calibrators_["knn"].threshold
+
+
+@pytest.mark.parametrize("tiles", [False, True])
+def test_images_that_were_fitted_on_do_not_calibrate_unnoticed(
+    tmp_path: Path, tiles: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether at once or later, from files or arrays; and images that differ by one pixel are others."""
+    normal, others = pictures(15, 0), pictures(9, 5)
+    fitted = detector(tiles=tiles, resolution=24).fit(normal, calibrate_on=[*others, *normal[:2]])
+    assert "2 of 11 calibration images are the same as images it was fitted on" in capsys.readouterr().err
+    loaded = AnomalyDetector.load(fitted.save(tmp_path / "detector"))
+    altered = normal[7].copy()
+    altered[12, 20] += 40
+    loaded.calibrate([*others, altered])
+    assert "fitted on" not in capsys.readouterr().err
+    Image.fromarray(normal[7]).save(tmp_path / "again.png")
+    loaded.calibrate(tmp_path / "again.png")
+    assert "1 of 1 calibration images are the same as" in capsys.readouterr().err
+    detector(tiles=tiles).fit(normal)
+    assert "fitted on" not in capsys.readouterr().err
 
 
 def test_a_calibration_that_fails_leaves_the_detector_as_it_was(tmp_path: Path) -> None:

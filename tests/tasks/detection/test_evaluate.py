@@ -68,6 +68,17 @@ def test_an_evaluation_says_by_what_and_at_which_rate(tiles: bool) -> None:
     assert evaluate_images(detector, labelled(6, 14), "", bootstrap=10, examples=False).false_alarm_rate == 0.01
 
 
+def test_what_rounding_alone_lifts_above_the_threshold_is_flagged_nowhere() -> None:
+    images = np.random.default_rng(0).integers(256, size=(20, 24, 24, 3), dtype=np.uint8)
+    detector = AnomalyDetector(Selyne(CONFIG).eval(), method="knn").fit(images)
+    truth = labelled(6, 14)
+    detector.calibrators_["knn"].fit([detector.decision_function(truth.source).max() * (1 - 1e-6)])
+    evaluation = evaluate_images(detector, truth, bootstrap=10)
+    assert evaluation.scores["knn"].max() > evaluation.threshold
+    assert not evaluation.flagged.any() and evaluation.summary()["recall"] == 0
+    assert [example.place for example in evaluation.examples] == evaluation.showing.places
+
+
 def test_a_folder_may_be_evaluated(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(256, size=(20, 24, 24, 3), dtype=np.uint8)
     for number, image in enumerate(images):

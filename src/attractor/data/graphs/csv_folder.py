@@ -26,12 +26,12 @@ def read_csv_folder(folder: Path) -> RawGraph:
     Edges name nodes by ``id``, or by row from 0 where there is none; a ``relation`` column tells their kinds apart. A
     label is 1, 0, or empty where it is not known. Raises :class:`InputError` naming file, line and column.
     """
-    x, y, numbers, named = _read_nodes(folder / NODES)
-    return RawGraph(x, _read_edges(folder / EDGES, numbers), y, ids=tuple(numbers) if named else None)
+    nodes, numbers = _read_nodes(folder / NODES)
+    return nodes._replace(relations=_read_edges(folder / EDGES, numbers))
 
 
-def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, int], bool]:
-    """Features, labels, the row of every id, and whether the file has ids."""
+def _read_nodes(path: Path) -> tuple[RawGraph, dict[str, int]]:
+    """A graph without edges, and the number of every node by the name that edges give it."""
     header, rows = _table(path)
     features = [i for i, column in enumerate(header) if column not in ("id", "label")]
     if not features:
@@ -49,7 +49,14 @@ def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, in
             raise InputError(f"{path}, line {line}: a second node with the id {name!r}; ids must be unique")
     if not y:
         raise InputError(f"{path} has no rows below its first line; write one a node")
-    return np.asarray(x).reshape(len(y), -1), None if labels is None else np.asarray(y), numbers, ids is not None
+    graph = RawGraph(
+        np.asarray(x).reshape(len(y), -1),
+        relations={},
+        y=None if labels is None else np.asarray(y),
+        ids=None if ids is None else tuple(numbers),
+        columns=tuple(header[i] for i in features),
+    )
+    return graph, numbers
 
 
 def _read_edges(path: Path, numbers: dict[str, int]) -> dict[str, np.ndarray]:

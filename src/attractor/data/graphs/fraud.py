@@ -20,7 +20,7 @@ BY_HAND = ("tfinance", "tsocial")
 PAGE = "https://github.com/squareRoot3/Rethinking-Anomaly-Detection"
 
 
-def fraud_graph(name: str, folder: str | PathLike[str], base_url: str = BASE) -> NodeGraph:
+def fraud_graph(name: str, folder: str | PathLike[str]) -> NodeGraph:
     """``yelp`` and ``amazon`` (Dou et al. 2020), fetched into ``folder`` once; ``tfinance`` and ``tsocial``, put there.
 
     Another name is the path of a graph as :func:`as_node_graph` reads it. The SHA-256 of an archive is printed and
@@ -28,7 +28,7 @@ def fraud_graph(name: str, folder: str | PathLike[str], base_url: str = BASE) ->
     """
     folder = Path(folder).expanduser()
     if name in ARCHIVES:
-        return _from_archive(name, folder, base_url)
+        return _from_archive(name, folder)
     if name in BY_HAND:
         return replace(as_node_graph(_put_by_hand(folder / name)), name=name)
     if not Path(name).expanduser().exists():
@@ -42,9 +42,9 @@ def _put_by_hand(path: Path) -> Path:
     return path
 
 
-def _from_archive(name: str, folder: Path, base_url: str) -> NodeGraph:
+def _from_archive(name: str, folder: Path) -> NodeGraph:
     archive, member = ARCHIVES[name]
-    path = fetched(folder / archive, base_url)
+    path = fetched(folder / archive, BASE)
     with refusing(path):
         graph = to_graph(parse_mat(io.BytesIO(unpacked(path, member)), f"{path}, {member}"), name=f"{path}, {member}")
     return replace(graph, name=name)

@@ -18,8 +18,8 @@ TU = ("MUTAG", "PROTEINS", "NCI1", "NCI109", "ENZYMES", "DD", "Mutagenicity", "F
 _NAMES = {name.lower(): name for name in (*TU, *SUPERPIXELS)}
 
 
-def graph_set(name: str | PathLike[str], folder: str | PathLike[str], base_url: str | None = None) -> GraphSet:
-    """A published set, its name in any case, fetched into ``folder`` once, from ``base_url`` where its own is away.
+def graph_set(name: str | PathLike[str], folder: str | PathLike[str]) -> GraphSet:
+    """A published set, its name in any case, fetched into ``folder`` once.
 
     The TU sets MUTAG, PROTEINS, NCI1, NCI109, ENZYMES, DD, Mutagenicity and FRANKENSTEIN, and the superpixels MNIST and
     CIFAR10, whose official parts :func:`superpixel_sets` keeps apart. Another name is a path as :func:`as_graph_set`
@@ -27,9 +27,9 @@ def graph_set(name: str | PathLike[str], folder: str | PathLike[str], base_url: 
     """
     known = _NAMES.get(str(name).lower(), "")
     if known in SUPERPIXELS:
-        return join(list(superpixel_sets(known, folder, base_url).values()), known)
+        return join(list(superpixel_sets(known, folder).values()), known)
     if known in TU:
-        return read_tu(fetched(Path(folder).expanduser() / f"{known}.zip", base_url or BASE))
+        return read_tu(fetched(Path(folder).expanduser() / f"{known}.zip", BASE))
     if not Path(name).expanduser().exists():
         raise InputError(f"{name} is no set ({', '.join(_NAMES.values())}) and no file; check the name")
     return as_graph_set(name)

@@ -21,7 +21,7 @@ SUPERPIXELS = ("MNIST", "CIFAR10")
 PARTS = ("train", "val", "test")
 
 
-def superpixel_sets(name: str, folder: str | PathLike[str], base_url: str | None = None) -> dict[str, GraphSet]:
+def superpixel_sets(name: str, folder: str | PathLike[str]) -> dict[str, GraphSet]:
     """``MNIST`` or ``CIFAR10`` as ``train``, ``val`` and ``test``, fetched into ``folder`` once.
 
     A node has the mean colour of its superpixel and the place of its centre, 1 + 2 or 3 + 2 numbers; an edge, to one of
@@ -32,7 +32,7 @@ def superpixel_sets(name: str, folder: str | PathLike[str], base_url: str | None
     if name not in SUPERPIXELS:
         raise InputError(f"{name} is no set of superpixels; there are {' and '.join(SUPERPIXELS)}")
     member = f"{name}_v2.pt"
-    path = fetched(Path(folder).expanduser() / f"{name}_v2.zip", base_url or BASE)
+    path = fetched(Path(folder).expanduser() / f"{name}_v2.zip", BASE)
     with refusing(path):
         parts = _load(unpacked(path, member), f"{path}, {member}")
         if len(parts) != len(PARTS):

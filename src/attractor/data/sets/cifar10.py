@@ -19,7 +19,7 @@ NAMES = "batches.meta.txt"
 FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
 
 
-def cifar10(folder: Path, base_url: str | None = None) -> Splits:
+def cifar10(folder: Path) -> Splits:
     """``train`` (5,000 images a class) and ``test`` (1,000).
 
     From ``cifar10/{train,test}/CLASS`` or an archive of it where ``folder`` has one, else from the binary version,
@@ -28,7 +28,7 @@ def cifar10(folder: Path, base_url: str | None = None) -> Splits:
     """
     if root := local_folder("cifar10", folder):
         return {split: ClassedImages.from_folder(root / split) for split in FILES}
-    path = fetched(folder / ARCHIVE, base_url or BASE, checksum=CHECKSUM)
+    path = fetched(folder / ARCHIVE, BASE, checksum=CHECKSUM)
     found = members(path, [NAMES, *FILES["train"], *FILES["test"]])
     classes = found[NAMES].decode("utf-8", "replace").split()
     return {split: _split(path, split, found, classes) for split in FILES}

@@ -5,13 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-import torch
-
-from attractor.data.batches import load_images
-from attractor.data.images import UnreadableImage
 from attractor.data.labelled import LabelledImages, load_labelled
 from attractor.data.sets.cifar10 import cifar10
-from attractor.data.sets.classed_images import ClassedImages
 from attractor.data.sets.imagenet import imagenet
 from attractor.data.sets.tiny_imagenet import tiny_imagenet
 from attractor.errors import InputError
@@ -20,29 +15,17 @@ SPLITS = {"tiny-imagenet": ("train", "val"), "cifar10": ("train", "test"), "imag
 
 
 def labelled_set(
-    name: str,
-    folder: str | PathLike[str],
-    split: str,
-    size: tuple[int, int] = (64, 64),
-    base_url: str | None = None,
+    name: str, folder: str | PathLike[str], split: str, size: tuple[int, int] = (64, 64)
 ) -> LabelledImages:
     """One split of ``tiny-imagenet``, ``cifar10`` or ``imagenet``, resized to ``size = (h, w)``.
 
-    The first two are fetched into ``folder`` where it lacks them, from ``base_url`` where given. Raises
-    :class:`InputError`.
+    The first two are fetched into ``folder`` where it lacks them. Raises :class:`InputError`.
     """
     if split not in SPLITS.get(name, ()):
         known = ", ".join(f"{known} ({' or '.join(splits)})" for known, splits in SPLITS.items())
         raise InputError(f"there are no images of {name} {split}; choose one of {known}")
     folder = Path(folder).expanduser()
     if name == "cifar10":
-        return _load(cifar10(folder, base_url)[split], size)
-    return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder, base_url), split, size)
-
-
-def _load(found: ClassedImages, size: tuple[int, int]) -> LabelledImages:
-    unreadable: list[UnreadableImage] = []
-    kept, images = load_images(found.source, size, unreadable)
-    number = {name: i for i, name in enumerate(found.classes)}
-    labels = torch.tensor([number[found.categories[i]] for i in kept])
-    return LabelledImages(images, labels, found.classes, unreadable)
+        found = cifar10(folder)[split]
+        return LabelledImages.load(found.source, found.categories, found.classes, size)
+    return load_labelled(imagenet(folder) if name == "imagenet" else tiny_imagenet(folder), split, size)

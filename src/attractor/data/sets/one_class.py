@@ -30,41 +30,40 @@ class OneClass:
     test: LabelledSource
 
 
-def one_class_splits(name: str, folder: str | PathLike[str], base_url: str | None = None) -> Iterator[OneClass]:
+def one_class_splits(name: str, folder: str | PathLike[str]) -> Iterator[OneClass]:
     """The tasks of the set ``name``, one for each class that is normal in turn.
 
-    ``stl10``, and ``cifar10`` for ``cifar10-stl``, are fetched into ``folder`` where it lacks them, from ``base_url``
-    where given; ``brisc2025``, ``brain-mri`` and ``magnetic-tile`` are put there by hand, a folder or an archive.
-    Raises :class:`InputError`.
+    ``stl10``, and ``cifar10`` for ``cifar10-stl``, are fetched into ``folder`` where it lacks them; ``brisc2025``,
+    ``brain-mri`` and ``magnetic-tile`` are put there by hand, a folder or an archive. Raises :class:`InputError`.
     """
     if name not in _TASKS:
         raise InputError(f"{name} is no one-class set; choose {', '.join(_TASKS)}")
-    return _TASKS[name](Path(folder).expanduser(), base_url)
+    return _TASKS[name](Path(folder).expanduser())
 
 
-def _stl10(folder: Path, base_url: str | None) -> Iterator[OneClass]:
+def _stl10(folder: Path) -> Iterator[OneClass]:
     """All training images of a class; all test images."""
-    splits = stl10(folder, base_url)
+    splits = stl10(folder)
     return _each_in_turn(splits["train"], splits["test"])
 
 
-def _cifar10_stl(folder: Path, base_url: str | None) -> Iterator[OneClass]:
+def _cifar10_stl(folder: Path) -> Iterator[OneClass]:
     """CIFAR-10 cut to the numbers of STL-10: the first 500 training and 800 test images of every class."""
-    splits = cifar10(folder, base_url)
+    splits = cifar10(folder)
     return _each_in_turn(splits["train"].first(TRAIN), splits["test"].first(TEST))
 
 
-def _brisc2025(folder: Path, _: str | None) -> Iterator[OneClass]:
+def _brisc2025(folder: Path) -> Iterator[OneClass]:
     yield _without_tumour(brisc2025(folder))
 
 
-def _brain_mri(folder: Path, _: str | None) -> Iterator[OneClass]:
+def _brain_mri(folder: Path) -> Iterator[OneClass]:
     """Not BRISC 2025, though laid out alike."""
     remedy = "put the folder brain-mri with train/CLASS and test/CLASS there, or brain-mri.tar"
     yield _without_tumour(folder_by_hand("brain-mri", folder, remedy))
 
 
-def _magnetic_tile(folder: Path, _: str | None) -> Iterator[OneClass]:
+def _magnetic_tile(folder: Path) -> Iterator[OneClass]:
     """Surface defects in MVTec-AD layout, with masks."""
     remedy = "put the folder magnetic-tile with train/good, test and ground_truth there, or magnetic-tile.tar"
     root = folder_by_hand("magnetic-tile", folder, remedy)
@@ -84,7 +83,7 @@ def _each_in_turn(train: ClassedImages, test: ClassedImages) -> Iterator[OneClas
         yield OneClass(normal, train.source.subset(train.of(normal)), labelled)
 
 
-_TASKS: dict[str, Callable[[Path, str | None], Iterator[OneClass]]] = {
+_TASKS: dict[str, Callable[[Path], Iterator[OneClass]]] = {
     "stl10": _stl10,
     "brisc2025": _brisc2025,
     "brain-mri": _brain_mri,

@@ -18,13 +18,13 @@ SIDE = 96
 NAMES = "class_names.txt"
 
 
-def stl10(folder: Path, base_url: str | None = None) -> Splits:
+def stl10(folder: Path) -> Splits:
     """``train`` (500 images a class) and ``test`` (800) in the order of the files, fetched into ``folder`` once.
 
     The unlabelled images are left aside. Raises :class:`InputError`. Source: Coates, Ng, Lee (2011), An analysis of
     single-layer networks in unsupervised feature learning.
     """
-    path = fetched(folder / ARCHIVE, base_url or BASE, checksum=CHECKSUM)
+    path = fetched(folder / ARCHIVE, BASE, checksum=CHECKSUM)
     found = members(path, [NAMES, *(f"{split}_{part}.bin" for split in ("train", "test") for part in "Xy")])
     classes = found[NAMES].decode("utf-8", "replace").split()
     return {split: _split(path, split, found, classes) for split in ("train", "test")}

@@ -12,7 +12,7 @@ ARCHIVE = "tiny-imagenet-200.zip"
 CHECKSUM = "md5:90528d7ca1a48142e341f4ef8d21d0de"
 
 
-def tiny_imagenet(folder: Path, base_url: str | None = None) -> Path:
+def tiny_imagenet(folder: Path) -> Path:
     """What :func:`~attractor.data.labelled.load_labelled` reads, with the splits ``train`` and ``val``.
 
     The folder or archive ``tiny-imagenet`` or ``tiny-imagenet-200`` where ``folder`` has one, else the official zip,
@@ -23,4 +23,4 @@ def tiny_imagenet(folder: Path, base_url: str | None = None) -> Path:
             return folder / name
         if (archive := local_archive(name, folder)) and archive.name != ARCHIVE:
             return archive
-    return fetched(folder / ARCHIVE, base_url or BASE, checksum=CHECKSUM)
+    return fetched(folder / ARCHIVE, BASE, checksum=CHECKSUM)

@@ -19,11 +19,11 @@ from attractor.console import stderr
 from attractor.data.batches import view_batches_with_progress
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
-from attractor.data.views import Viewing, enlarge, shown_size
+from attractor.data.views import Canvas, Viewing, enlarge, shown_size
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig, preset
 from attractor.models.device import default_device
-from attractor.models.store import model_folder, pretrained
+from attractor.models.store import fingerprint, model_folder, pretrained
 from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
@@ -32,6 +32,7 @@ from attractor.tasks.detection.saved import load_detector, save_detector
 from attractor.tasks.detection.scorer import ImageScorer, shown
 from attractor.tasks.detection.tuning import TUNINGS, tune
 from attractor.tasks.saving import Saved, whole_or_not_at_all
+from attractor.training.seeding import seeded
 
 SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
 HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
@@ -77,8 +78,9 @@ class AnomalyDetector(Saved, BaseEstimator):
     the false-alarm rate needs, at least a fifth and at most a third. Images of your own choice calibrate by
     ``fit(calibrate_on=...)``, or later by :meth:`calibrate`.
 
-    Nothing happens before :meth:`fit`. Fitted attributes: ``scorer_``, ``calibrators_``,
-    ``heat_limits_``, ``split_``, ``unreadable_``.
+    Nothing happens before :meth:`fit`. Of a loaded one ``model`` is the name it was fitted with, or what it holds where
+    others would find nothing by that name. Fitted attributes: ``scorer_``, ``calibrators_``,
+    ``heat_limits_``, ``split_``, ``unreadable_``, ``fitted_on_`` (digests of images).
     """
 
     _write, _read = save_detector, classmethod(load_detector)
@@ -132,20 +134,20 @@ class AnomalyDetector(Saved, BaseEstimator):
         fewer than 10 images.
         """
         self._check_settings()
-        torch.manual_seed(self.seed)  # random weights: of a model that is not pretrained, of the damage net
-        model = self._make_model()
-        source = as_source(images, model.config.channels)
-        viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
-        ground = self._background(model.config)
-        scorer = ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
+        with seeded(int(self.seed)):  # random weights: of a model that is not pretrained, of the damage net
+            scorer = self._scorer()
         check_method(self.method, scorer.names)
+        channels = scorer.model.config.channels
+        source = as_source(images, channels)
+        others = None if calibrate_on is None else as_source(calibrate_on, channels)
         self.unreadable_: list[UnreadableImage] = []
-        others = None if calibrate_on is None else as_source(calibrate_on, model.config.channels)
+        self.fitted_on_: set[str] = set()
         fitting, held_out = self._split(source, others)
         if self.tuning != "none":
             tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
-        for canvases, views in view_batches_with_progress(fitting, viewing, "fitting", self.unreadable_):
+        for canvases, views in view_batches_with_progress(fitting, scorer.viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
+            self.fitted_on_.update(_digests(canvases, views))
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
@@ -184,6 +186,12 @@ class AnomalyDetector(Saved, BaseEstimator):
         if self.epochs is not None:
             settings.whole_number("epochs", self.epochs, 1)
 
+    def _scorer(self) -> ImageScorer:
+        model = self._make_model()
+        viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
+        ground = self._background(model.config)
+        return ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
+
     def _make_model(self) -> Selyne:
         if isinstance(self.model, Selyne):
             model = copy.deepcopy(self.model)  # what the caller holds is not trained
@@ -220,9 +228,11 @@ class AnomalyDetector(Saved, BaseEstimator):
 
     def _calibrate(self, scorer: ImageScorer, held_out: ImageSource) -> None:
         """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
+        copies = 0
         scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
         samples: dict[str, list[Tensor]] = {}
         for canvases, views in view_batches_with_progress(held_out, scorer.viewing, "calibrating", self.unreadable_):
+            copies += sum(digest in self.fitted_on_ for digest in _digests(canvases, views))
             batch, heats = scorer(canvases, views)
             for name, values in batch.items():
                 scores[name].append(values)
@@ -238,6 +248,11 @@ class AnomalyDetector(Saved, BaseEstimator):
             for name, values in scores.items()
         }
         self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
+        if copies:
+            stderr.print(
+                f"{copies} of {len(held_out)} calibration images are the same as images it was fitted on: unless new "
+                "ones are too, more of them are flagged than asked for; calibrate on others"
+            )
         if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
 
@@ -299,6 +314,11 @@ class AnomalyDetector(Saved, BaseEstimator):
             first = f"the first {result.unreadable[0]} (score_images leaves such files out and lists them)"
             raise InputError(f"{count} of {total} images cannot be read, {first}")
         return result
+
+
+def _digests(canvases: list[Canvas], views: Tensor) -> list[str]:
+    """One for each image: the same for those of which the same is seen."""
+    return [fingerprint([seen]) for seen in views.split([canvas.views for canvas in canvases])]
 
 
 def _colour_scale(heat: np.ndarray) -> tuple[float, float]:

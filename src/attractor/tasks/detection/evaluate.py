@@ -64,6 +64,7 @@ def evaluate_images(
         scores=result.scores,
         method=result.method,
         p_values=result.p_values,
+        flagged=result.anomalous,
         threshold=calibrator.threshold,
         false_alarm_rate=calibrator.false_alarm_rate,
         rate_in_force=calibrator.achievable_rate,

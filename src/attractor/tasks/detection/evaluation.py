@@ -38,9 +38,10 @@ class Evaluation:
 
     ``scores[name]`` is ``(n,)``, higher is more anomalous; ``labels`` is 0 (normal) or 1 (anomalous); ``categories``
     is the folder each file came from (``"good"``, ``"crack"``, ...). ``metrics[name]`` is what
-    :func:`attractor.scoring.metrics.image_metrics` returns. ``title`` says what was judged, ``detector`` by what;
-    ``false_alarm_rate`` was asked for, decisions are at ``rate_in_force``. ``heat_of`` is the score that the heat maps
-    are of, ``heat_limits`` their colour scale ``(low, high)`` for the whole set.
+    :func:`attractor.scoring.metrics.image_metrics` returns. ``flagged`` bool ``(n,)`` are the decisions: scores above
+    ``threshold`` by more than rounding. ``title`` says what was judged, ``detector`` by what; ``false_alarm_rate`` was
+    asked for, decisions are at ``rate_in_force``. ``heat_of`` is the score that the heat maps are of, ``heat_limits``
+    their colour scale ``(low, high)`` for the whole set.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Evaluation:
     scores: dict[str, np.ndarray]
     method: str
     p_values: np.ndarray
+    flagged: np.ndarray
     threshold: float
     false_alarm_rate: float
     rate_in_force: float
@@ -62,11 +64,6 @@ class Evaluation:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def flagged(self) -> np.ndarray:
-        """Decisions of the chosen method, bool ``(n,)``."""
-        return self.scores[self.method] > self.threshold
 
     @property
     def showing(self) -> Showing:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attractor.data.views import Viewing
 from attractor.errors import InputError
-from attractor.models import SelyneConfig
+from attractor.models import Selyne, SelyneConfig
+from attractor.models.config import PRESETS
 from attractor.models.device import default_device
 from attractor.models.store import build, load_weights
 from attractor.scoring.background import Background
@@ -29,9 +30,17 @@ def save_detector(detector: AnomalyDetector, folder: Path) -> Path:
         "methods": {name: c.to_json() for name, c in detector.calibrators_.items()},
         "heat_limits": detector.heat_limits_,
         "split": detector.split_,
+        "fitted_on": sorted(detector.fitted_on_),
     }
-    config = {"detector": settings_of(detector), "model": detector.scorer_.model.config.to_dict()}
+    config = {"detector": saved_settings(detector), "model": detector.scorer_.model.config.to_dict()}
     return save_parts(folder, TASK, config, calibration, detector.scorer_.state_dict())
+
+
+def saved_settings(detector: AnomalyDetector) -> dict[str, Any]:
+    """All of them but an encoder that others do not find by its name: an object, or a folder that is here alone."""
+    name = None if isinstance(detector.model, Selyne) else str(detector.model)
+    public = name is not None and (name in PRESETS or not Path(name).expanduser().exists())
+    return {**({"model": name, "pretrained": detector.pretrained} if public else {}), **settings_of(detector)}
 
 
 def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
@@ -44,10 +53,13 @@ def load_detector(kind: type[AnomalyDetector], folder: Path) -> AnomalyDetector:
         viewing = Viewing(model.config.image_size, detector.tiles, detector.resolution)
         background = Background(model.config) if any(name.startswith("background.") for name in tensors) else None
         scorer = ImageScorer(model, viewing, detector.tuning == "damage", background)
+        if "model" not in config["detector"]:
+            detector.model = model
         check_method(detector.method, scorer.names)
         detector.calibrators_ = {n: ConformalCalibrator.from_json(c) for n, c in calibration["methods"].items()}
         detector.heat_limits_ = {n: (float(a), float(b)) for n, (a, b) in calibration["heat_limits"].items()}
         detector.split_ = calibration["split"]
+        detector.fitted_on_ = set(calibration.get("fitted_on", ()))
         detector.unreadable_ = []
         detector._check_settings()
     if set(detector.calibrators_) != set(scorer.names):

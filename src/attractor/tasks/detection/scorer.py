@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar, cast
 
 import torch
@@ -77,14 +78,13 @@ class ImageScorer(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         everything = self.features(views)
-        scores, maps, worst = {}, {}, {}
+        scores, maps = {}, {}
         by_view: dict[str, tuple[Tensor, ...]] = {}
         for name, (features, counts) in self._sights(canvases, everything).items():
             method = self._method(name)
             scored = method(features).cpu()
             by_view[name] = method.of_views(scored).split(counts)
-            worst[name] = torch.stack([v.max() for v in by_view[name]])
-            scores[name] = worst[name]
+            scores[name] = worst(by_view[name])
             if scored.ndim == 2:
                 places = [
                     self.stitched(v, canvas, method.grid)
@@ -93,16 +93,19 @@ class ImageScorer(nn.Module):
                 if heats:
                     maps[name] = [smooth(v.float(), SMOOTHING) for v in places]
                 if method.by_map:
-                    scores[name] = torch.stack([v.max() for v in places])
+                    scores[name] = worst(places)
         if heats and self.viewing.tiles and "damage" in maps:
             maps["combined"] = [self.product(i, canvas, by_view, maps) for i, canvas in enumerate(canvases)]
-        scores["combined"] = self.combined(worst, self.background(everything) if self.background else {})
+        scores["combined"] = self.combined(by_view, self.background(everything) if self.background else {})
         return scores, maps
 
-    def combined(self, scores: dict[str, Tensor], ground: dict[str, Tensor]) -> Tensor:
-        """Geometric mean ``(images,)`` of the methods of that kind, relative to the background where there is one."""
+    def combined(self, by_view: dict[str, tuple[Tensor, ...]], ground: dict[str, Tensor]) -> Tensor:
+        """Geometric mean ``(images,)`` of the methods of that kind, relative to the background where there is one.
+
+        The worst view of an image counts, even of ``places``, whose own score is that of the map.
+        """
         names = COMBINED_TILES if self.viewing.tiles else COMBINED
-        parts = [scores[name] / ground.get(name, torch.ones(())).cpu() for name in names if name in scores]
+        parts = [worst(by_view[n]) / ground.get(n, torch.ones(())).cpu() for n in names if n in by_view]
         return geometric_mean(parts)
 
     def product(
@@ -132,6 +135,11 @@ class ImageScorer(nn.Module):
 def shown(local: dict[str, T], method: str) -> T:
     """The entry of ``method``, where it has a heat map; else of the first that has of those that tell places best."""
     return next(local[name] for name in (method, "combined", "damage", "places", "patches") if name in local)
+
+
+def worst(numbers: Iterable[Tensor]) -> Tensor:
+    """The largest of each image's numbers, ``(images,)``."""
+    return torch.stack([each.max() for each in numbers])
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:

@@ -10,7 +10,8 @@ from attractor.data.graphs.packed import Encoder
 from attractor.models import GraphET, GraphETConfig
 from attractor.training.graph_summaries import GraphSummaries
 from attractor.training.graphs import GraphLabels, Graphs
-from attractor.training.loop import History, Schedule, seed_everything, train
+from attractor.training.loop import History, Schedule, train
+from attractor.training.seeding import seeded
 
 WEIGHT_DECAY = 0.05
 WARMUP = 0.1  # share of the epochs
@@ -33,14 +34,7 @@ def model_config(encoder: Encoder, classes: int, dim: int, blocks: int) -> Graph
 def make_schedule(epochs: int, lr: float, batch_size: int, seed: int) -> Schedule:
     """AdamW with weight decay 0.05, a warm-up and a cosine, as published."""
     return Schedule(
-        int(epochs),
-        int(batch_size),
-        float(lr),
-        WEIGHT_DECAY,
-        warmup_epochs=float(WARMUP * epochs),
-        clip=1.0,
-        precision="fp32",
-        seed=seed,
+        epochs, batch_size, lr, WEIGHT_DECAY, warmup_epochs=WARMUP * epochs, clip=1.0, precision="fp32", seed=seed
     )
 
 
@@ -48,8 +42,8 @@ def train_member(
     graphs: Graphs, y: Tensor | None, config: GraphETConfig, schedule: Schedule, folder: Path | None, resume: bool
 ) -> tuple[GraphET, History]:
     """The network of the best epoch, in evaluation mode, and a row an epoch; without ``y`` on the graphs' summaries."""
-    seed_everything(schedule.seed)
-    model = GraphET(config)
+    with seeded(schedule.seed):
+        model = GraphET(config)
     model.fit_scales(graphs.packed.batch(graphs.train))
     model = model.to(graphs.device)
     objective = GraphSummaries(graphs, model) if y is None else GraphLabels(graphs, y, model)

@@ -31,7 +31,8 @@ from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks
 from attractor.tasks.inpainting.walk import Walk, unsettled
 from attractor.tasks.saving import Saved, whole_or_not_at_all
 from attractor.training.inpainting import Inpainting, InpaintRecipe
-from attractor.training.loop import seed_everything, train
+from attractor.training.loop import train
+from attractor.training.seeding import seeded
 
 
 class Inpainter(Saved, TransformerMixin, BaseEstimator):
@@ -50,7 +51,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
     """
 
     _write, _read = save_inpainter, classmethod(load_inpainter)
-    _free = ("epochs", "lr", "rule", "steps", "step_size", "size", "seed")
+    _free = ("model", "pretrained", "epochs", "lr", "rule", "steps", "step_size", "size", "seed")
     _unfitted: tuple[Any, bool] | None = None  # the settings that model_ was made of, where it is not a fitted one
 
     def __init__(
@@ -89,8 +90,8 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
         continues. Raises :class:`InputError` where there is no image to read.
         """
         self._check_settings()
-        seed_everything(int(self.seed))
-        model = self._start()
+        with seeded(int(self.seed)):
+            model = self._start()
         source = as_source(images, model.config.channels)
         unreadable: list[UnreadableImage] = []
         _, pixels = load_images(source, model.config.image_size, unreadable)

@@ -51,7 +51,10 @@ class Rest:
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature of the node, in standard deviations from the mean of the nodes that the model was fitted on."""
+    """A feature of the node, in standard deviations from the mean of the nodes that the model was fitted on.
+
+    ``name`` is that of its column, where the graph has such names, else says its number.
+    """
 
     name: str
     value: float
@@ -99,7 +102,8 @@ def explain_nodes(
     _check(graph, nodes, top)
     x, edges = detector.inputs(graph)
     relations = list(detector.relations_) if len(edges) > 1 else [""]
-    columns = [f"feature {i}" for i in range(graph.x.shape[1])] + [f"log degree {name}".strip() for name in relations]
+    columns = graph.columns or [f"feature {i}" for i in range(graph.x.shape[1])]
+    columns = [*columns, *(f"log degree {name}".strip() for name in relations)]
     z = detector.members_[0].standardize(x[nodes]).double().cpu().numpy()
     scores = detector.decision_function(graph)
     p_values = detector.calibrator_.p_value(scores[nodes])

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from attractor.energy import Edges
 from attractor.models import NodeET, NodeETConfig
-from attractor.training.loop import History, Schedule, seed_everything, train
+from attractor.training.loop import History, Schedule, train
 from attractor.training.nodes import HiddenFeatures, Labels, Nodes
+from attractor.training.seeding import seeded
 
 WHOLE = 10_000_000  # nodes and edges of a graph up to which every step takes all of it
 STEPS, EPOCHS = 120, 5  # by default as many epochs as make so many steps, and at least so many
@@ -29,11 +30,11 @@ def make_schedule(nodes: Nodes, epochs: int | None, lr: float, batch_size: int, 
     size = len(nodes.train) if nodes.sampler is None else batch_size
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / math.ceil(len(nodes.train) / size)))
     return Schedule(
-        int(epochs),
-        int(size),
-        float(lr),
+        epochs,
+        size,
+        lr,
         WEIGHT_DECAY,
-        warmup_epochs=float(WARMUP * epochs),
+        warmup_epochs=WARMUP * epochs,
         clip=1.0,
         precision="fp32",
         seed=seed,
@@ -45,8 +46,8 @@ def train_member(
     nodes: Nodes, y: Tensor | None, config: NodeETConfig, schedule: Schedule, folder: Path | None, resume: bool
 ) -> tuple[NodeET, History]:
     """The network of the best epoch, in evaluation mode, and a row an epoch; without ``y`` on hidden features."""
-    seed_everything(schedule.seed)
-    model = NodeET(config).to(nodes.x.device)
+    with seeded(schedule.seed):
+        model = NodeET(config).to(nodes.x.device)
     model.standardize.fit(nodes.x)
     objective = HiddenFeatures(nodes, model) if y is None else Labels(nodes, y, model)
     history = train(objective, schedule, folder, resume)
