@@ -162,6 +162,15 @@ def test_the_seed_decides_everything(detectors: list[NodeAnomalyDetector]) -> No
     assert not np.array_equal(other.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
 
 
+def test_settings_may_be_numbers_of_numpy(detectors: list[NodeAnomalyDetector], tmp_path: Path) -> None:
+    settings = {name: np.int64(value) for name, value in {**TINY, "steps": 2, "seed": 0, "batch_size": 1024}.items()}
+    detector = NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path / "fit")
+    np.testing.assert_array_equal(detector.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
+    detector.fit(GRAPH, checkpoint=tmp_path / "fit", resume=True)
+    loaded = NodeAnomalyDetector.load(detector.save(tmp_path / "saved"))
+    assert loaded.get_params() == detectors[0].get_params()
+
+
 def test_sampled_training_scores_the_whole_graph() -> None:
     fitted = NodeAnomalyDetector(sampling=True, fanouts=(4, 2), batch_size=32, **TINY).fit(GRAPH)
     assert fitted.decision_function(GRAPH).shape == (300,)

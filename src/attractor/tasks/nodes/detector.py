@@ -180,7 +180,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         self.scales_ = scales_of(figures, held_out)
         scores = probability(self.members_, x, edges) if labels is not None else combined(figures, self.scales_)
         normal = held_out if labels is None else held_out[labels[held_out] == 0]
-        some = torch.randperm(len(normal), generator=torch.Generator().manual_seed(self.seed))[:CALIBRATION]
+        some = torch.randperm(len(normal), generator=torch.Generator().manual_seed(int(self.seed)))[:CALIBRATION]
         self.calibrator_ = ConformalCalibrator(self.false_alarm_rate or RATE).fit(scores[normal[some]])
         if labels is not None and self.false_alarm_rate is None:
             self.threshold_ = best_threshold(labels[held_out], scores[held_out])
