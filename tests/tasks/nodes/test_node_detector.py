@@ -267,6 +267,7 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
         (lambda d: d.predict(GRAPH), "not fitted"),
         (lambda d: d.p_values(GRAPH), "not fitted"),
+        (lambda d: d.is_anomalous(np.zeros(300)), "not fitted"),
         (lambda d: d.save("nowhere"), "not fitted"),
         (lambda d: d.fit(GRAPH).predict((GRAPH.x[:, :4], GRAPH.relations)), "4 features a node, not 5"),
         (lambda d: d.fit(GRAPH, UNKNOWN).predict_proba(GRAPH), "without labels"),

@@ -241,6 +241,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     def is_anomalous(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Decisions on scores ``(N,)``, by the false-alarm rate; with labels and no such rate, by the threshold."""
+        self._check_fitted()
         if self.supervised_ and self.false_alarm_rate is None:
             return scores > self.threshold_
         return self.calibrator_.is_anomalous(scores)
