@@ -52,6 +52,16 @@ def test_visible_pixels_come_back_exactly_and_hidden_ones_do_not_matter(model, s
     assert filled.min() >= 0 and filled.max() <= 1 and not torch.equal(filled, images)
 
 
+@pytest.mark.parametrize("shape", [(2, 16, 16), (2, 16, 16, 1), (2, 16, 16, 3)])
+@pytest.mark.parametrize("most", [1, 255, 65535])
+def test_visible_pixels_of_arrays_are_not_rounded(model: ImageET, shape: tuple[int, ...], most: int) -> None:
+    kinds = {1: np.float64, 255: np.uint8, 65535: np.uint16}
+    images = (np.random.default_rng(0).random(shape) * most).astype(kinds[most])
+    given = (images.astype(np.float32) / np.float32(most)).reshape(2, 16, 16, -1)
+    filled = Inpainter(model).transform(images, half()).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(filled[:, :, :8], np.broadcast_to(given, filled.shape)[:, :, :8])
+
+
 def test_hidden_patches_are_what_the_model_paints(model: ImageET) -> None:
     images, hidden = pictures(2), half()[::4, ::4].flatten().expand(2, -1)
     expected = model.denormalize(model.inpaint(model.normalize(images), hidden)).detach()

@@ -124,8 +124,10 @@ def _generator(seed: int, i: int) -> torch.Generator:
 
 
 def floats(source: ImageSource, i: int) -> Tensor:
-    """Image i, float32 ``(C, H, W)`` in 0..1; what is given in floats is not rounded to 8 bits."""
+    """Image i, float32 ``(C, H, W)`` in 0..1; an array that is grey or of C channels is not rounded to 8 bits."""
     item = source.items[i]
-    if isinstance(item, np.ndarray) and item.dtype.kind == "f" and item.shape[2:] == (source.channels,):
-        return torch.from_numpy(np.ascontiguousarray(item.transpose(2, 0, 1), dtype=np.float32))
-    return torch.from_numpy(source.read(i)).permute(2, 0, 1).float() / 255
+    if not isinstance(item, np.ndarray) or item.shape[2:] not in ((), (1,), (source.channels,)):
+        item = source.read(i)
+    most = np.iinfo(item.dtype).max if item.dtype.kind == "u" else 1
+    pixels = torch.from_numpy(item.astype(np.float32)).reshape(*item.shape[:2], -1) / most
+    return pixels.permute(2, 0, 1).expand(source.channels, -1, -1)
