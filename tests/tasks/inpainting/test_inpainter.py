@@ -92,6 +92,14 @@ def test_masks_follow_the_seed_and_nothing_else_is_drawn(model: ImageET) -> None
     assert torch.equal(next(iter(inpainter.paint(images[:1], share=0.25, seed=1))).mask, paintings[0].mask)
 
 
+def test_the_seed_of_masks_may_be_of_numpy_and_what_is_none_gets_one_line(model: ImageET) -> None:
+    inpainter = Inpainter(model)
+    assert torch.equal(inpainter.transform(pictures(2), seed=np.int64(3)), inpainter.transform(pictures(2), seed=3))
+    for seed in (None, 1.5, "1", -1, 2**32):
+        with pytest.raises(InputError, match="^seed is "):
+            inpainter.transform(pictures(2), seed=seed)
+
+
 def test_the_central_block(model: ImageET) -> None:
     mask = next(iter(Inpainter(model).paint(pictures(1, 32, 48), "block"))).mask
     expected = torch.zeros(32, 48, dtype=torch.bool)

@@ -16,6 +16,7 @@ from attractor.data.sources import ImageSource
 from attractor.errors import InputError
 from attractor.models import ImageETConfig
 from attractor.scoring.inpainting import hidden_mse
+from attractor.tasks import settings
 from attractor.tasks.inpainting.framing import Frame, frame
 
 IMAGES, PATCHES = 64, 2**13  # at most so many descend together
@@ -110,6 +111,7 @@ def batches(sketches: Iterable[Sketch]) -> Iterator[list[Sketch]]:
 def masks_by(mask: Any, count: int, share: float, seed: int) -> Masks:
     """Hidden pixels of image i of ``count``: as given, ``"block"``, or drawn from the seed and i where None."""
     if mask is None:
+        seed = settings.seed(seed)
         return lambda i, framed: framed.pixels(random_patches(1, framed.grid, share, _generator(seed, i))[0])
     if isinstance(mask, str):
         if mask != "block":
