@@ -29,6 +29,7 @@ def test_ids_labels_and_features_in_any_order(tmp_path: Path) -> None:
     graph = as_node_graph(folder(tmp_path), directed=True)
     assert graph.x.tolist() == [[1, 2.5], [3, 4], [5, 600]] and graph.y.tolist() == [0, -1, 1]
     assert graph.relations["edges"].tolist() == [[0, 2], [1, 0]] and graph.directed
+    assert graph.columns == ("age", "sum")
 
 
 def test_rows_count_where_there_are_no_ids(tmp_path: Path) -> None:

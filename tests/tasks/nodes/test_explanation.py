@@ -1,7 +1,7 @@
 """What a node's neighbours and memories add is its energy, and nothing else is."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,6 +154,8 @@ def test_scores_ranks_and_features_are_the_nodes_own():
     assert [f.name for f in found.features] == [names[i] for i in order]
     assert [f.value for f in found.features] == pytest.approx(list(z[order]))
     assert found.features[0].name == "log degree star"
+    (found,) = explain_nodes(detector, replace(graph, columns=("age", "sum", "share")), [HUB], top=5)
+    assert {f.name for f in found.features} == {"age", "sum", "share", "log degree few", "log degree star"}
 
 
 def test_several_nodes_in_one_descent_and_as_json():

@@ -134,6 +134,16 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) 
     assert all(not member.training for member in loaded.members_)
 
 
+def test_features_that_have_names_must_stand_where_they_stood_in_the_fit(tmp_path: Path) -> None:
+    named = replace(GRAPH, columns=tuple("abcde"))
+    fitted = NodeAnomalyDetector(**TINY).fit(named)
+    loaded = NodeAnomalyDetector.load(fitted.save(tmp_path))
+    for detector in (fitted, loaded):
+        np.testing.assert_array_equal(detector.decision_function(named), fitted.decision_function(GRAPH))
+        with pytest.raises(InputError, match="has the feature 'd' where 'c' was fitted on"):
+            detector.decision_function(replace(GRAPH, columns=tuple("abdce")))
+
+
 def test_weights_that_are_no_numbers_score_nobody(detectors: list[NodeAnomalyDetector]) -> None:
     broken = copy.deepcopy(detectors[0])
     with torch.no_grad():

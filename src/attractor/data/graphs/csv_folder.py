@@ -26,12 +26,13 @@ def read_csv_folder(folder: Path) -> RawGraph:
     Edges name nodes by ``id``, or by row from 0 where there is none; a ``relation`` column tells their kinds apart. A
     label is 1, 0, or empty where it is not known. Raises :class:`InputError` naming file, line and column.
     """
-    x, y, numbers, named = _read_nodes(folder / NODES)
-    return RawGraph(x, _read_edges(folder / EDGES, numbers), y, ids=tuple(numbers) if named else None)
+    x, y, numbers, named, columns = _read_nodes(folder / NODES)
+    ids = tuple(numbers) if named else None
+    return RawGraph(x, _read_edges(folder / EDGES, numbers), y, ids=ids, columns=columns)
 
 
-def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, int], bool]:
-    """Features, labels, the row of every id, and whether the file has ids."""
+def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, int], bool, tuple[str, ...]]:
+    """Features, labels, the row of every id, whether the file has ids, and the names of the features."""
     header, rows = _table(path)
     features = [i for i, column in enumerate(header) if column not in ("id", "label")]
     if not features:
@@ -49,7 +50,9 @@ def _read_nodes(path: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, in
             raise InputError(f"{path}, line {line}: a second node with the id {name!r}; ids must be unique")
     if not y:
         raise InputError(f"{path} has no rows below its first line; write one a node")
-    return np.asarray(x).reshape(len(y), -1), None if labels is None else np.asarray(y), numbers, ids is not None
+    columns = tuple(header[i] for i in features)
+    known = None if labels is None else np.asarray(y)
+    return np.asarray(x).reshape(len(y), -1), known, numbers, ids is not None, columns
 
 
 def _read_edges(path: Path, numbers: dict[str, int]) -> dict[str, np.ndarray]:

@@ -17,7 +17,8 @@ class NodeGraph:
 
     ``x``: float32 ``(N, F)``, finite. ``relations``: by name, ``edge_index (2, E)`` int32 or int64, sources above
     targets. ``y``: int64 ``(N,)``, 1 anomalous, 0 normal, -1 not known; None where nothing is. ``directed``: whether an
-    edge is seen by its target alone. ``ids``: what the nodes are called, where not by their numbers.
+    edge is seen by its target alone. ``ids``: what the nodes are called, where not by their numbers. ``columns``: the
+    names of the features, where they have any.
     Raises :class:`InputError` naming what is wrong, and where.
     """
 
@@ -27,6 +28,7 @@ class NodeGraph:
     directed: bool = False
     name: str = "graph"
     ids: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or not self.x.numel():

@@ -20,7 +20,7 @@ class RawGraph(NamedTuple):
     """``x (N, F)``; by name ``edge_index (2, E)`` or a sparse adjacency ``(N, N)``; ``y (N,)``; who is ``labelled``.
 
     Arrays, tensors or lists. ``y`` may be one-hot, ``(N, 2)``; where ``labelled (N,)`` is False it does not count.
-    ``ids``: what the nodes are called, if not by their numbers.
+    ``ids``: what the nodes are called, if not by their numbers; ``columns``: what the features are, if they have names.
     """
 
     x: Any
@@ -28,6 +28,7 @@ class RawGraph(NamedTuple):
     y: Any = None
     labelled: Any = None
     ids: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
 
 def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> NodeGraph:
@@ -35,7 +36,7 @@ def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> N
     x = _features(name, raw.x)
     relations = {str(key): _edge_index(f"{name}, {key}", value, len(x)) for key, value in raw.relations.items()}
     y = None if raw.y is None else _labels(f"{name}: y", raw.y, raw.labelled, len(x))
-    return NodeGraph(x, relations, y, directed, name, raw.ids)
+    return NodeGraph(x, relations, y, directed, name, raw.ids, raw.columns)
 
 
 @contextmanager

@@ -59,8 +59,8 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``members_``, ``threshold_`` (of scores), ``calibrator_``
     (on validation nodes that are normal, or all without labels), ``split_``, ``history_`` (a row an epoch and member;
-    not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``relations_``
-    (names), ``scales_`` (of the two figures; empty with labels).
+    not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``columns_`` (their
+    names, None where they have none), ``relations_`` (names), ``scales_`` (of the two figures; empty with labels).
     """
 
     _write, _read = save_detector, classmethod(load_detector)
@@ -119,7 +119,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         self.supervised_ = labels is not None
         self.split_ = resolve_split(graph.nodes, labels, train, validation, self.seed)
         self._tell_split(labels)
-        self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
+        self.features_, self.columns_, self.relations_ = graph.x.shape[1], graph.columns, sorted(graph.relations)
         x, edges = self._tensors(graph)
         self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
         self._calibrate(labels, x, edges)
@@ -201,6 +201,9 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         graph = as_node_graph(graph)
         if graph.x.shape[1] != self.features_:
             raise InputError(f"{graph.name} has {graph.x.shape[1]} features a node, not {self.features_} as fitted on")
+        for known, found in zip(self.columns_ or (), graph.columns or (), strict=False):  # not all graphs name them
+            if found != known:
+                raise InputError(f"{graph.name} has the feature {found!r} where {known!r} was fitted on; put it there")
         if self.relations == "separate" and sorted(graph.relations) != self.relations_:
             found, known = ", ".join(sorted(graph.relations)), ", ".join(self.relations_)
             raise InputError(f"{graph.name} has the relations {found}, not {known} as fitted on; rename or add them")

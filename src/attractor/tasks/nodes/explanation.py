@@ -99,7 +99,8 @@ def explain_nodes(
     _check(graph, nodes, top)
     x, edges = detector.inputs(graph)
     relations = list(detector.relations_) if len(edges) > 1 else [""]
-    columns = [f"feature {i}" for i in range(graph.x.shape[1])] + [f"log degree {name}".strip() for name in relations]
+    named = graph.columns or [f"feature {i}" for i in range(graph.x.shape[1])]
+    columns = [*named, *(f"log degree {name}".strip() for name in relations)]
     z = detector.members_[0].standardize(x[nodes]).double().cpu().numpy()
     scores = detector.decision_function(graph)
     p_values = detector.calibrator_.p_value(scores[nodes])
