@@ -58,7 +58,7 @@ def test_image_size_that_does_not_fit(tokens: int, given: tuple[int, int] | None
 
 @pytest.mark.parametrize("tokens", [-1, 0])
 def test_no_patches_at_all(tokens: int) -> None:
-    with pytest.raises(InputError, match="^f has places for no patches"):
+    with pytest.raises(InputError, match=r"^f has places for no patches"):
         read_image_size("f", tokens, 4, None)
 
 

@@ -96,7 +96,7 @@ def test_the_seed_of_masks_may_be_of_numpy_and_what_is_none_gets_one_line(model:
     inpainter = Inpainter(model)
     assert torch.equal(inpainter.transform(pictures(2), seed=np.int64(3)), inpainter.transform(pictures(2), seed=3))
     for seed in (None, 1.5, "1", -1, 2**32):
-        with pytest.raises(InputError, match="^seed is "):
+        with pytest.raises(InputError, match=r"^seed is "):
             inpainter.transform(pictures(2), seed=seed)
 
 
