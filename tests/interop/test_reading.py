@@ -255,6 +255,14 @@ def test_compressed_torch_archive(tmp_path: Path) -> None:
     refused(write_zip(path, members, zipfile.ZIP_DEFLATED), "compressed")
 
 
+def test_weights_that_are_not_those_that_were_written(tmp_path: Path) -> None:
+    path = write_torch(tmp_path / "w.pt", TENSORS)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(WEIGHTS["a"].tobytes(), WEIGHTS["a"][::-1].tobytes()))
+    assert path.read_bytes() != content
+    refused(path, "damaged", "fetch it again")
+
+
 # --- noise ---------------------------------------------------------------------------------------------------------
 
 

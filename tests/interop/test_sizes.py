@@ -56,6 +56,12 @@ def test_image_size_that_does_not_fit(tokens: int, given: tuple[int, int] | None
         read_image_size("f", tokens, 4, given)
 
 
+@pytest.mark.parametrize("tokens", [-1, 0])
+def test_no_patches_at_all(tokens: int) -> None:
+    with pytest.raises(InputError, match=r"^f has places for no patches"):
+        read_image_size("f", tokens, 4, None)
+
+
 def test_blocks_are_counted_by_their_number() -> None:
     assert (
         count(tensors(**{"blocks.0.a": (), "blocks.0.b": (), "blocks.10.a": (), "my.blocks.3.a": ()}), "blocks.") == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,12 @@ def test_bad_settings_are_refused_in_one_line(settings: dict, names: str) -> Non
 def test_survives_json() -> None:
     config = SelyneConfig(image_size=(32, 64), patch_sizes=(8, 4), channels=1, decoder_depth=1)
     assert SelyneConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_whole_numbers_of_numpy_are_as_good_as_pythons_own() -> None:
+    config = SelyneConfig(image_size=(np.int64(32), 32), dim=np.int32(12), heads=np.uint8(3), decoder_depth=np.int64(2))
+    assert config == SelyneConfig(image_size=(32, 32), dim=12, heads=3, decoder_depth=2)
+    assert json.dumps(config.to_dict())  # which takes none of NumPy's
 
 
 def test_grids_tokens_and_finest_scale() -> None:

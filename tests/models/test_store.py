@@ -173,6 +173,20 @@ def test_a_config_of_another_size_fills_no_memory(folder: Path) -> None:
     one_line(lambda: load_model(folder), "model.safetensors", "120000")
 
 
+def test_a_config_of_a_thousand_layers_is_refused_before_any_is_built(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["model"]["depth"] = 1000
+    (folder / "config.json").write_text(json.dumps(config))
+    one_line(lambda: load_model(folder), "model.safetensors", "fewer than its depth")
+
+
+def test_weights_without_an_array_are_refused_before_there_is_room_for_it(folder: Path) -> None:
+    tensors = load_tensors(folder / "model.safetensors")
+    del tensors["cls_token"]
+    save_tensors(folder / "model.safetensors", tensors)
+    one_line(lambda: load_model(folder), "model.safetensors", "cls_token is missing")
+
+
 def test_weights_of_a_diverged_training_are_refused(folder: Path) -> None:
     tensors = load_tensors(folder / "model.safetensors")
     tensors["norm.bias"][0] = float("nan")

@@ -58,7 +58,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        _fail(error, " ".join(str(error).split()), 2)
+        _fail(error, str(error), 2)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # Typer's, which has caught the KeyboardInterrupt
             again = "run the same command again to go on, with --resume where it has that option"
@@ -68,11 +68,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:  # of a path that is too long, or shut off
+            _fail(error, f"{error.filename}: {error.strerror}; check the path", 2)
         _fail(error, f"{type(error).__name__}: {error} (ATTRACTOR_DEBUG=1 shows where)", 1)
 
 
 def _fail(error: BaseException, message: str, code: int) -> None:
     if os.environ.get("ATTRACTOR_DEBUG"):
         raise error
-    stderr.print(f"attractor: {message}")
+    stderr.print("attractor:", *message.split())
     raise SystemExit(code) from None

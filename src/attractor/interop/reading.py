@@ -58,6 +58,8 @@ def _read(path: Path) -> dict[str, Any]:
             return _read_npz(path, archive)
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise InputError(f"{path} is compressed, which torch.save never does; fetch it again")
+        if archive.testzip():  # torch does not look, and would give other weights
+            raise InputError(f"{path} is damaged: its checksums are of other bytes; fetch it again")
     return _read_torch(path)
 
 

@@ -47,6 +47,8 @@ def read_patch(source: str, pixels: int) -> tuple[int, int]:
 
 def read_image_size(source: str, tokens: int, patch: int, given: tuple[int, int] | None) -> tuple[int, int]:
     """Height and width in pixels of ``tokens`` patches: ``given``, which must have as many, or a square."""
+    if tokens < 1:
+        raise InputError(f"{source} has places for no patches; give a published checkpoint")
     if given is None:
         given = (isqrt(tokens) * patch, isqrt(tokens) * patch)
     height, width = given

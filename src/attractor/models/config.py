@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attractor.errors import InputError
@@ -60,9 +61,9 @@ class SelyneConfig(Config):
         for name in ("image_size", "patch_sizes"):
             object.__setattr__(self, name, _counts(name, getattr(self, name)))
         for name in ("dim", "latent", "heads", "depth", "prototypes", "classes"):
-            _counts(name, [getattr(self, name)])
+            _make_count(self, name)
         if self.decoder_depth is not None:
-            _counts("decoder_depth", [self.decoder_depth])
+            _make_count(self, "decoder_depth")
         if len(self.image_size) != 2:
             raise InputError(f"image_size must be [height, width], not {list(self.image_size)}")
         height, width = self.image_size
@@ -130,7 +131,7 @@ class ImageETConfig(Config):
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", _counts("image_size", self.image_size))
         for name in ("patch", "dim", "heads", "head_dim", "memories", "blocks", "steps"):
-            _counts(name, [getattr(self, name)])
+            _make_count(self, name)
         if len(self.image_size) != 2 or any(side % self.patch for side in self.image_size):
             raise InputError(f"image_size {list(self.image_size)} must be two multiples of the patch, {self.patch}")
         if self.channels not in (1, 3):
@@ -166,7 +167,7 @@ class NodeETConfig(Config):
 
     def __post_init__(self) -> None:
         for name in ("features", "relations", "classes", "dim", "heads", "head_dim", "memories", "steps"):
-            _counts(name, [getattr(self, name)])
+            _make_count(self, name)
         _number("step_size", self.step_size, 1e-12, math.inf)
         _number("dropout", self.dropout, 0, 1)
 
@@ -199,9 +200,9 @@ class GraphETConfig(Config):
 
     def __post_init__(self) -> None:
         for name in ("positions", "links", "classes", "dim", "heads", "head_dim", "memories", "blocks", "steps"):
-            _counts(name, [getattr(self, name)])
-        _counts("features", [self.features + 1])  # there may be none
-        _counts("eigenvectors", [self.eigenvectors + 1])
+            _make_count(self, name)
+        for name in ("features", "eigenvectors"):
+            _make_count(self, name, least=0)
         _number("step_size", self.step_size, 1e-12, math.inf)
         _number("noise", self.noise, 0, math.inf)
         _number("dropout", self.dropout, 0, 1)
@@ -211,10 +212,18 @@ def _counts(name: str, values: Any) -> tuple[int, ...]:
     """A list of positive whole numbers, as JSON and YAML bring it, as a tuple."""
     if not isinstance(values, (list, tuple)) or not values:
         raise InputError(f"{name} must be a list of whole numbers, not {values!r}")
-    for value in values:
-        if type(value) is not int or value < 1:
-            raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
-    return tuple(values)
+    return tuple(_count(name, value, 1) for value in values)
+
+
+def _make_count(config: Config, name: str, least: int = 1) -> None:
+    """Make a setting, a whole number of any kind such as NumPy's, Python's own, which every file takes."""
+    object.__setattr__(config, name, _count(name, getattr(config, name), least))
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of {least} or more, not {value!r}")
+    return int(value)
 
 
 def _number(name: str, value: Any, low: float, high: float) -> None:

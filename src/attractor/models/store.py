@@ -31,6 +31,7 @@ MODELS: dict[str, tuple[type[Config], Any]] = {
     "node-et": (NodeETConfig, NodeET),
     "graph-et": (GraphETConfig, GraphET),
 }
+LAYERS = ("depth", "decoder_depth", "blocks", "relations")  # settings that count parts, each with arrays of its own
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -90,10 +91,15 @@ def load_model(folder: str | PathLike[str]) -> Any:
 def build(config: Config, tensors: dict[str, Tensor], source: str, prefix: str = "") -> Any:
     """A model of these sizes, once the tensors are known to have them: a foreign config must not fill the memory."""
     network = next(network for sizes, network in MODELS.values() if type(config) is sizes)
+    for name in LAYERS:  # each takes time and room, even without numbers in it
+        if (getattr(config, name, None) or 0) > len(tensors):
+            raise InputError(f"{source} does not fit this model: {len(tensors)} arrays are fewer than its {name}")
     with torch.device("meta"):
         expected = {prefix + name: t.shape for name, t in network(config).state_dict().items()}
     for name, shape in expected.items():
-        if name in tensors and tensors[name].shape != shape:
+        if name not in tensors:
+            raise InputError(f"{source} does not fit this model: {name} is missing")
+        if tensors[name].shape != shape:
             found = tuple(tensors[name].shape)
             raise InputError(f"{source} does not fit this model: {name} has shape {found}, not {tuple(shape)}")
     return network(config)

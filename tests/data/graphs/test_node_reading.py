@@ -66,7 +66,9 @@ def test_arrays_tensors_and_lists(data: object) -> None:
     assert same(as_node_graph(data))
 
 
-@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix, sparse.lil_matrix])
+@pytest.mark.parametrize(
+    "kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix, sparse.lil_matrix, sparse.dok_array]
+)
 def test_an_adjacency_leads_from_rows_to_columns(kind) -> None:
     adjacency = kind(np.array([[0, 2, 0], [0, 0, 1], [0, 0, 0]]))
     assert as_node_graph((X, adjacency)).relations["edges"].tolist() == [[0, 1], [1, 2]]

@@ -115,6 +115,14 @@ def test_graphs_of_another_kind_are_refused() -> None:
             encoder.encode(replace(graphs, **changes))
 
 
+def test_graphs_without_an_edge_are_of_any_kind_of_edges() -> None:
+    graphs = random_graphs(SIZES)
+    encoder, none = Encoder.of(graphs, walks=3), torch.zeros(2, 0, dtype=torch.int64)
+    lonely = GraphSet.build(torch.tensor([1]), none, graphs.x[4:5], [label[4:5] for label in graphs.node_labels])
+    alone, among = encoder.encode(lonely).batch([0]), encoder.encode(graphs).batch([1])
+    assert torch.equal(alone.x, among.x) and torch.equal(alone.links, among.links)
+
+
 def test_an_encoder_comes_back_from_json() -> None:
     graphs = random_graphs(SIZES)
     numbers = Categories(graphs.node_labels[0].codes, (3, 5, 8))

@@ -58,6 +58,13 @@ def test_graphs_without_features_or_edges() -> None:
     assert graphs.x.shape == (5, 0) and graphs.y.named() == ["a", "b"]
 
 
+def test_a_graph_without_edges_need_say_nothing_of_them() -> None:
+    lonely = {"x": torch.ones(1, 2), "edge_index": EDGE[:, :0], "y": 1}
+    others = [graph(3), graph(4)]
+    graphs = from_fields([others[0], lonely, others[1]])
+    assert len(graphs) == 3 and torch.equal(graphs.edge_attr, from_fields(others).edge_attr)
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -122,6 +122,12 @@ def test_the_seed_decides_everything(fitted: GraphClassifier) -> None:
     assert not torch.equal(other.split_.validation, fitted.split_.validation)
 
 
+def test_settings_may_be_numbers_of_numpy(fitted: GraphClassifier) -> None:
+    settings = {name: np.int64(value) for name, value in {**TINY, "walks": 16, "eigenvectors": 0, "seed": 0}.items()}
+    answers = GraphClassifier(**settings).fit(GRAPHS).predict_proba(GRAPHS)
+    np.testing.assert_array_equal(answers, fitted.predict_proba(GRAPHS))
+
+
 def test_nothing_of_the_test_graphs_is_used() -> None:
     """Neither their classes, nor their labels, nor their attributes, nor what the scales are taken from."""
     parts = {"train": range(20), "validation": range(20, 30)}

@@ -161,6 +161,7 @@ def test_an_interrupted_fit_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (lambda d: d.set_params(dim=0).fit(GRAPHS), "dim must be"),
         (lambda d: d.decision_function(GRAPHS), "not fitted"),
         (lambda d: d.p_values(GRAPHS), "not fitted"),
+        (lambda d: d.predict(GRAPHS), "not fitted"),
         (lambda d: d.save("nowhere"), "not fitted"),
         (lambda d: d.fit(GRAPHS).predict(replace(GRAPHS, node_labels=())), "0 node labels, not 1 as fitted on"),
         (lambda d: d.fit(GRAPHS).score(GRAPHS, [0, 1]), "y must be 0 or 1 for each of the 40 graphs"),

@@ -52,6 +52,16 @@ def test_visible_pixels_come_back_exactly_and_hidden_ones_do_not_matter(model, s
     assert filled.min() >= 0 and filled.max() <= 1 and not torch.equal(filled, images)
 
 
+@pytest.mark.parametrize("shape", [(2, 16, 16), (2, 16, 16, 1), (2, 16, 16, 3)])
+@pytest.mark.parametrize("most", [1, 255, 65535])
+def test_visible_pixels_of_arrays_are_not_rounded(model: ImageET, shape: tuple[int, ...], most: int) -> None:
+    kinds = {1: np.float64, 255: np.uint8, 65535: np.uint16}
+    images = (np.random.default_rng(0).random(shape) * most).astype(kinds[most])
+    given = (images.astype(np.float32) / np.float32(most)).reshape(2, 16, 16, -1)
+    filled = Inpainter(model).transform(images, half()).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(filled[:, :, :8], np.broadcast_to(given, filled.shape)[:, :, :8])
+
+
 def test_hidden_patches_are_what_the_model_paints(model: ImageET) -> None:
     images, hidden = pictures(2), half()[::4, ::4].flatten().expand(2, -1)
     expected = model.denormalize(model.inpaint(model.normalize(images), hidden)).detach()
@@ -80,6 +90,14 @@ def test_masks_follow_the_seed_and_nothing_else_is_drawn(model: ImageET) -> None
     assert [int(p.mask.sum()) for p in paintings] == [4 * 16] * 4
     assert not torch.equal(paintings[0].mask, paintings[1].mask)
     assert torch.equal(next(iter(inpainter.paint(images[:1], share=0.25, seed=1))).mask, paintings[0].mask)
+
+
+def test_the_seed_of_masks_may_be_of_numpy_and_what_is_none_gets_one_line(model: ImageET) -> None:
+    inpainter = Inpainter(model)
+    assert torch.equal(inpainter.transform(pictures(2), seed=np.int64(3)), inpainter.transform(pictures(2), seed=3))
+    for seed in (None, 1.5, "1", -1, 2**32):
+        with pytest.raises(InputError, match=r"^seed is "):
+            inpainter.transform(pictures(2), seed=seed)
 
 
 def test_the_central_block(model: ImageET) -> None:

@@ -134,6 +134,16 @@ def test_a_saved_detector_scores_as_before(tmp_path: Path, y: list[int] | None) 
     assert all(not member.training for member in loaded.members_)
 
 
+def test_features_that_have_names_must_stand_where_they_stood_in_the_fit(tmp_path: Path) -> None:
+    named = replace(GRAPH, columns=tuple("abcde"))
+    fitted = NodeAnomalyDetector(**TINY).fit(named)
+    loaded = NodeAnomalyDetector.load(fitted.save(tmp_path))
+    for detector in (fitted, loaded):
+        np.testing.assert_array_equal(detector.decision_function(named), fitted.decision_function(GRAPH))
+        with pytest.raises(InputError, match="has the feature 'd' where 'c' was fitted on"):
+            detector.decision_function(replace(GRAPH, columns=tuple("abdce")))
+
+
 def test_weights_that_are_no_numbers_score_nobody(detectors: list[NodeAnomalyDetector]) -> None:
     broken = copy.deepcopy(detectors[0])
     with torch.no_grad():
@@ -160,6 +170,15 @@ def test_the_seed_decides_everything(detectors: list[NodeAnomalyDetector]) -> No
     again, other = clone(detectors[0]).fit(GRAPH), NodeAnomalyDetector(seed=1, **TINY).fit(GRAPH)
     np.testing.assert_array_equal(again.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
     assert not np.array_equal(other.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
+
+
+def test_settings_may_be_numbers_of_numpy(detectors: list[NodeAnomalyDetector], tmp_path: Path) -> None:
+    settings = {name: np.int64(value) for name, value in {**TINY, "steps": 2, "seed": 0, "batch_size": 1024}.items()}
+    detector = NodeAnomalyDetector(**settings).fit(GRAPH, checkpoint=tmp_path / "fit")
+    np.testing.assert_array_equal(detector.decision_function(GRAPH), detectors[0].decision_function(GRAPH))
+    detector.fit(GRAPH, checkpoint=tmp_path / "fit", resume=True)
+    loaded = NodeAnomalyDetector.load(detector.save(tmp_path / "saved"))
+    assert loaded.get_params() == detectors[0].get_params()
 
 
 def test_sampled_training_scores_the_whole_graph() -> None:
@@ -258,6 +277,7 @@ def few(count: int) -> NodeGraph:
         (lambda d: d.set_params(false_alarm_rate=2).fit(GRAPH), "false_alarm_rate is 2"),
         (lambda d: d.predict(GRAPH), "not fitted"),
         (lambda d: d.p_values(GRAPH), "not fitted"),
+        (lambda d: d.is_anomalous(np.zeros(300)), "not fitted"),
         (lambda d: d.save("nowhere"), "not fitted"),
         (lambda d: d.fit(GRAPH).predict((GRAPH.x[:, :4], GRAPH.relations)), "4 features a node, not 5"),
         (lambda d: d.fit(GRAPH, UNKNOWN).predict_proba(GRAPH), "without labels"),

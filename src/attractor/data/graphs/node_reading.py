@@ -57,7 +57,8 @@ def _from_object(data: Any) -> RawGraph:
 def _relations(edges: Any) -> Mapping[str, Any]:
     if edges is None:
         return {}
-    return edges if isinstance(edges, Mapping) else {"edges": edges}
+    several = isinstance(edges, Mapping) and not hasattr(edges, "tocoo")  # SciPy's dictionary of keys is an adjacency
+    return edges if several else {"edges": edges}
 
 
 def _from_hetero(data: Any) -> RawGraph:

@@ -69,16 +69,21 @@ class Encoder:
         size = graphs.sizes.float().log().repeat_interleave(graphs.sizes).unsqueeze(1)
         x = torch.cat([*map(_hot, graphs.node_labels, self.node_values), graphs.x], dim=1)
         positions = torch.cat([at_nodes, degree, size], dim=1)
-        bonds = torch.cat([*map(_hot, graphs.edge_labels, self.edge_values), graphs.edge_attr, along_edges], dim=1)
+        bonds = torch.zeros(0, self.links - KINDS)
+        if len(along_edges):
+            bonds = torch.cat([*map(_hot, graphs.edge_labels, self.edge_values), graphs.edge_attr, along_edges], dim=1)
         return _with_readers(graphs, x, positions, eigenvectors(graphs, self.eigenvectors), bonds)
 
     def _check(self, graphs: GraphSet) -> None:
-        for what, found, known in [
+        of_nodes = [
             ("node labels", len(graphs.node_labels), len(self.node_values)),
-            ("edge labels", len(graphs.edge_labels), len(self.edge_values)),
             ("node attributes", graphs.x.shape[1], self.attributes),
+        ]
+        of_edges = [
+            ("edge labels", len(graphs.edge_labels), len(self.edge_values)),
             ("edge attributes", graphs.edge_attr.shape[1], self.edge_attributes),
-        ]:
+        ]
+        for what, found, known in of_nodes + of_edges * bool(graphs.edge_index.numel()):  # no edges, nothing on them
             if found != known:
                 raise InputError(f"{graphs.name} has {found} {what}, not {known} as fitted on; give graphs of one kind")
 

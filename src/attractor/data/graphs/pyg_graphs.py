@@ -29,7 +29,8 @@ def from_fields(graphs: Sequence[Mapping[str, Any]], y: Any = None, name: str = 
     sizes = torch.tensor([part.size for part in parts])
     index = [part.ends + start for part, start in zip(parts, (sizes.cumsum(0) - sizes).tolist(), strict=True)]
     x, node_labels = _together([part.x for part in parts], f"{name}: x")
-    edge_attr, edge_labels = _together([part.edge_attr for part in parts], f"{name}: edge_attr")
+    joined = [part for part in parts if part.ends.numel()]  # the others have nothing to say of edges
+    edge_attr, edge_labels = _together([part.edge_attr for part in joined], f"{name}: edge_attr")
     y = classes((graph.get("y") for graph in graphs) if y is None else y, name)
     return GraphSet.build(sizes, torch.cat(index, dim=1), x, node_labels, edge_attr, edge_labels, y, name)
 

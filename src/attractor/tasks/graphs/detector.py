@@ -147,7 +147,8 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
 
     def predict(self, graphs: Any) -> NDArray[np.int64]:
         """Decisions ``(G,)``: 1 anomalous, 0 normal, at the calibrated false-alarm rate."""
-        return self.calibrator_.is_anomalous(self.decision_function(graphs)).astype(np.int64)
+        scores = self.decision_function(graphs)  # which sees that there is a calibrator
+        return self.calibrator_.is_anomalous(scores).astype(np.int64)
 
     def p_values(self, graphs: Any) -> NDArray[np.float64]:
         """Conformal p-values ``(G,)``: how often a normal graph scores as high, at most; lower is more anomalous."""

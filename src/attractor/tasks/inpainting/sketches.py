@@ -16,6 +16,7 @@ from attractor.data.sources import ImageSource
 from attractor.errors import InputError
 from attractor.models import ImageETConfig
 from attractor.scoring.inpainting import hidden_mse
+from attractor.tasks import settings
 from attractor.tasks.inpainting.framing import Frame, frame
 
 IMAGES, PATCHES = 64, 2**13  # at most so many descend together
@@ -110,6 +111,7 @@ def batches(sketches: Iterable[Sketch]) -> Iterator[list[Sketch]]:
 def masks_by(mask: Any, count: int, share: float, seed: int) -> Masks:
     """Hidden pixels of image i of ``count``: as given, ``"block"``, or drawn from the seed and i where None."""
     if mask is None:
+        seed = settings.seed(seed)
         return lambda i, framed: framed.pixels(random_patches(1, framed.grid, share, _generator(seed, i))[0])
     if isinstance(mask, str):
         if mask != "block":
@@ -124,8 +126,10 @@ def _generator(seed: int, i: int) -> torch.Generator:
 
 
 def floats(source: ImageSource, i: int) -> Tensor:
-    """Image i, float32 ``(C, H, W)`` in 0..1; what is given in floats is not rounded to 8 bits."""
+    """Image i, float32 ``(C, H, W)`` in 0..1; an array that is grey or of C channels is not rounded to 8 bits."""
     item = source.items[i]
-    if isinstance(item, np.ndarray) and item.dtype.kind == "f" and item.shape[2:] == (source.channels,):
-        return torch.from_numpy(np.ascontiguousarray(item.transpose(2, 0, 1), dtype=np.float32))
-    return torch.from_numpy(source.read(i)).permute(2, 0, 1).float() / 255
+    if not isinstance(item, np.ndarray) or item.shape[2:] not in ((), (1,), (source.channels,)):
+        item = source.read(i)
+    most = np.iinfo(item.dtype).max if item.dtype.kind == "u" else 1
+    pixels = torch.from_numpy(item.astype(np.float32)).reshape(*item.shape[:2], -1) / most
+    return pixels.permute(2, 0, 1).expand(source.channels, -1, -1)

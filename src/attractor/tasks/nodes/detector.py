@@ -59,8 +59,8 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     Nothing happens before :meth:`fit`. Fitted attributes: ``members_``, ``threshold_`` (of scores), ``calibrator_``
     (on validation nodes that are normal, or all without labels), ``split_``, ``history_`` (a row an epoch and member;
-    not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``relations_``
-    (names), ``scales_`` (of the two figures; empty with labels).
+    not saved), ``supervised_``, ``features_`` (of the graph; the networks see degrees beside them), ``columns_`` (their
+    names, None where they have none), ``relations_`` (names), ``scales_`` (of the two figures; empty with labels).
     """
 
     _write, _read = save_detector, classmethod(load_detector)
@@ -119,7 +119,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         self.supervised_ = labels is not None
         self.split_ = resolve_split(graph.nodes, labels, train, validation, self.seed)
         self._tell_split(labels)
-        self.features_, self.relations_ = graph.x.shape[1], sorted(graph.relations)
+        self.features_, self.columns_, self.relations_ = graph.x.shape[1], graph.columns, sorted(graph.relations)
         x, edges = self._tensors(graph)
         self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
         self._calibrate(labels, x, edges)
@@ -180,7 +180,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         self.scales_ = scales_of(figures, held_out)
         scores = probability(self.members_, x, edges) if labels is not None else combined(figures, self.scales_)
         normal = held_out if labels is None else held_out[labels[held_out] == 0]
-        some = torch.randperm(len(normal), generator=torch.Generator().manual_seed(self.seed))[:CALIBRATION]
+        some = torch.randperm(len(normal), generator=torch.Generator().manual_seed(int(self.seed)))[:CALIBRATION]
         self.calibrator_ = ConformalCalibrator(self.false_alarm_rate or RATE).fit(scores[normal[some]])
         if labels is not None and self.false_alarm_rate is None:
             self.threshold_ = best_threshold(labels[held_out], scores[held_out])
@@ -201,6 +201,9 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         graph = as_node_graph(graph)
         if graph.x.shape[1] != self.features_:
             raise InputError(f"{graph.name} has {graph.x.shape[1]} features a node, not {self.features_} as fitted on")
+        for known, found in zip(self.columns_ or (), graph.columns or (), strict=False):  # not all graphs name them
+            if found != known:
+                raise InputError(f"{graph.name} has the feature {found!r} where {known!r} was fitted on; put it there")
         if self.relations == "separate" and sorted(graph.relations) != self.relations_:
             found, known = ", ".join(sorted(graph.relations)), ", ".join(self.relations_)
             raise InputError(f"{graph.name} has the relations {found}, not {known} as fitted on; rename or add them")
@@ -241,6 +244,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     def is_anomalous(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Decisions on scores ``(N,)``, by the false-alarm rate; with labels and no such rate, by the threshold."""
+        self._check_fitted()
         if self.supervised_ and self.false_alarm_rate is None:
             return scores > self.threshold_
         return self.calibrator_.is_anomalous(scores)

@@ -25,7 +25,7 @@ def save_detector(detector: NodeAnomalyDetector, folder: Path) -> Path:
     config = {
         "detector": settings_of(detector),
         "model": detector.members_[0].config.to_dict(),
-        "fitted": {name: getattr(detector, name) for name in FITTED},
+        "fitted": {name: getattr(detector, name) for name in (*FITTED, "columns_")},
     }
     calibration = {
         "threshold": detector.threshold_,
@@ -51,4 +51,6 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
         detector.members_ = load_members(NodeETConfig.from_dict(config["model"]), tensors, detector.members, folder)
         for name in FITTED:
             setattr(detector, name, config["fitted"][name])
+        columns = config["fitted"].get("columns_")  # folders of earlier releases name none
+        detector.columns_ = columns and tuple(columns)
     return detector
