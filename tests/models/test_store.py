@@ -59,6 +59,12 @@ def test_a_folder_may_be_a_string_that_begins_at_home(tmp_path: Path, monkeypatc
     torch.testing.assert_close(load_model("~/m").state_dict(), model.state_dict(), rtol=0, atol=0)
 
 
+def test_loading_draws_no_random_numbers(folder: Path) -> None:
+    before = torch.get_rng_state()
+    load_model(folder)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_float16_takes_half_the_room_and_loads_as_float32(tmp_path: Path) -> None:
     model = tiny(dim=96)
     save_model(model, tmp_path / "full")

@@ -70,10 +70,10 @@ def test_an_interrupted_fit_leaves_what_was_fitted_before(kind: str, monkeypatch
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
-def test_a_fit_leaves_the_callers_random_numbers_alone(kind: str) -> None:
+def test_fitting_and_loading_leave_the_callers_random_numbers_alone(kind: str, tmp_path: Path) -> None:
     unfitted, data, *_ = ESTIMATORS[kind]()
     before = rng_state()
-    unfitted.fit(data)
+    type(unfitted).load(unfitted.fit(data).save(tmp_path / "saved"))
     after = rng_state()
     assert torch.equal(after["torch"], before["torch"]) and after["python"] == before["python"]
     assert torch.equal(after["numpy"][1], before["numpy"][1])

@@ -79,7 +79,8 @@ def load_model(folder: str | PathLike[str]) -> Any:
     folder = Path(folder).expanduser()
     config, weights = _load_config(folder / "config.json"), folder / "model.safetensors"
     tensors = load_tensors(weights)
-    model = build(config, tensors, str(weights))
+    with torch.random.fork_rng(devices=[]):  # the first weights are written over: whoever loads draws nothing
+        model = build(config, tensors, str(weights))
     load_weights(model, tensors, str(weights))
     if broken := [name for name, t in tensors.items() if not t.isfinite().all()]:
         raise InputError(

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+import torch
 from torch import Tensor
 
 from attractor.errors import InputError
@@ -55,7 +56,8 @@ class Saved:
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Self:
         """Read what :meth:`save` wrote, here or on the Hub (``org/name``); anything wrong is an :class:`InputError`."""
-        fitted = cls._read(located(folder))
+        with torch.random.fork_rng(devices=[]):  # networks start with weights that are written over: nothing is drawn
+            fitted = cls._read(located(folder))
         fitted.fitted_with_ = fitted.get_params(deep=False)
         return fitted
 

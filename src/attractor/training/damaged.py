@@ -16,7 +16,7 @@ from attractor.training.loop import Objective, Schedule
 VIEWS = 4096  # random views that make an epoch, however many images there are
 
 
-def damage_schedule(epochs: int = 6, seed: int = 0) -> Schedule:
+def damage_schedule(epochs: int = 12, seed: int = 0) -> Schedule:
     """AdamW 2e-3, a short warm-up, cosine to zero, batch 32."""
     return Schedule(epochs, batch_size=32, lr=2e-3, weight_decay=1e-2, warmup_epochs=0.5, clip=1.0, seed=seed)
 
