@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from attractor.models.pixels import ImageModel
 
@@ -35,7 +36,7 @@ class DamageNet(ImageModel):
             self.across.append(nn.Conv2d(width, summed, 2, 2) if i == 0 else nn.Conv2d(width, summed, 1))
             before = width
         self.head = nn.Sequential(_convolution(summed, summed), nn.Conv2d(summed, 1, 1))
-        self.to(memory_format=torch.channels_last)  # a fifth to a third faster on CPUs
+        convert_conv2d_weight_memory_format(self, torch.channels_last)  # a fifth to a third faster on CPUs
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(B, rows, columns)``."""

@@ -74,8 +74,28 @@ def test_graphs_without_nodes_or_with_numbers_that_are_none() -> None:
     refused(graph, "not finite")
 
 
-def refused(graph: nx.Graph, said: str) -> None:
+def test_what_other_graphs_carried_says_what_is_a_label() -> None:
+    known = from_networkx([molecule()])
+    graph = nx.Graph()
+    graph.add_node("d", element="C", mass=14, place=[6, 7])  # all of them whole, and neither charge nor ring known
+    found = from_networkx([graph], carried=known.carried)
+    assert found.x.tolist() == [[14.0, 6.0, 7.0]] and found.edge_attr.shape == (0, 1)
+    assert [label.named() for label in found.node_labels] == [[None], ["C"], [None]] and len(found.edge_labels) == 1
+    assert found.carried == known.carried
+    for changes, said in [
+        ({"mass": None}, "nodes, 'mass': 1 of 1 have no number"),
+        ({"mass": "heavy"}, "nodes, 'mass': of the kinds str"),
+        ({"place": [6.0]}, "nodes, 'place': 1 numbers each, not 2 as those fitted on"),
+        ({"charge": 0.5}, "nodes, 'charge': not all whole numbers or text"),
+        ({"spin": 1}, "nodes carry 'spin', which those fitted on do not"),
+    ]:
+        other = graph.copy()
+        other.nodes["d"].update(changes)
+        refused(other, said, known.carried)
+
+
+def refused(graph: nx.Graph, said: str, carried: tuple | None = None) -> None:
     with pytest.raises(InputError) as caught:
-        from_networkx([graph], name="mine")
+        from_networkx([graph], name="mine", carried=carried)
     message = str(caught.value)
     assert "\n" not in message and message.startswith("mine") and said in message, message

@@ -128,3 +128,5 @@ def test_an_encoder_comes_back_from_json() -> None:
     numbers = Categories(graphs.node_labels[0].codes, (3, 5, 8))
     encoder = Encoder.of(replace(graphs, node_labels=(*graphs.node_labels, numbers)), walks=3, eigenvectors=2)
     assert Encoder.from_dict(json.loads(json.dumps(asdict(encoder)))) == encoder
+    encoder = replace(encoder, carried=((("mass", 2), ("ring", None)), ()))
+    assert Encoder.from_dict(json.loads(json.dumps(asdict(encoder)))) == encoder

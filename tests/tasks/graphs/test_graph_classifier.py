@@ -17,6 +17,7 @@ from sklearn.base import clone
 from attractor.data.graphs.graph_set import Categories, GraphSet
 from attractor.errors import InputError
 from attractor.tasks import GraphClassifier
+from attractor.tasks.graphs.explanation import explain_graphs
 from interrupted import resumed_fit
 from random_graphs import renumbered, renumbering
 from rings import rings_and_paths
@@ -93,6 +94,20 @@ def test_networkx_graphs_with_and_without_features() -> None:
             nx.set_node_attributes(graph, dict.fromkeys(graph, of_node))
         classifier = GraphClassifier(**TINY).fit(graphs, ["path", "ring"] * 8)
         assert set(classifier.predict(graphs)) <= {"path", "ring"}
+
+
+def test_a_networkx_graph_is_read_alone_as_it_is_among_others(tmp_path: Path) -> None:
+    graphs = [nx.cycle_graph(n) if i % 2 else nx.path_graph(n) for i, n in enumerate([4, 5, 6, 7] * 4)]
+    for i, graph in enumerate(graphs):
+        nx.set_node_attributes(graph, {n: {"mass": n if i else n + 0.5} for n in graph})  # of the others all whole
+    graphs[0].nodes[0]["tag"] = "odd"
+    classes = ["path", "ring"] * 8
+    fitted = GraphClassifier(**TINY).fit(graphs, classes)
+    loaded = GraphClassifier.load(fitted.save(tmp_path / "saved"))
+    alone = [loaded.predict_proba([graph])[0] for graph in graphs]
+    np.testing.assert_allclose(alone, fitted.predict_proba(graphs), atol=1e-6)
+    assert loaded.score(graphs[1:], classes[1:]) == fitted.score(graphs[1:], classes[1:])
+    assert explain_graphs(loaded, graphs[1:2], [0])[0].predicted == fitted.predict(graphs[1:2])[0]
 
 
 def test_a_label_never_seen_is_none_of_those_known(fitted: GraphClassifier) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from attractor.errors import InputError
 
 Value = int | str
+Carried = tuple[tuple[str, int | None], ...]  # by name what nodes or edges carry: so many attributes; None: a label
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,8 @@ class GraphSet:
     ``(2, E)``, sources above targets; :meth:`build` puts them in order: both directions of every edge, once, no
     self-loops, by target and then source. ``x``: float32 ``(T, F)`` attributes, ``edge_attr``: float32 ``(E, A)``,
     F and A may be 0. ``node_labels`` and ``edge_labels``: any number of categorical labels, ``(T,)`` and ``(E,)``.
-    ``y``: the class of every graph ``(G,)``, None where there are no classes.
+    ``y``: the class of every graph ``(G,)``, None where there are no classes. ``carried``: the names under which nodes
+    and edges carry all this, where they have names.
     """
 
     ptr: Tensor
@@ -64,6 +66,7 @@ class GraphSet:
     edge_labels: tuple[Categories, ...]
     y: Categories | None = None
     name: str = "graphs"
+    carried: tuple[Carried, Carried] | None = None
 
     @classmethod
     def build(
@@ -121,15 +124,15 @@ class GraphSet:
         nodes, edges = ranges(self.ptr, numbers), ranges(self.edge_ptr, numbers)
         ptr = torch.cat([self.ptr[:1], self.sizes[numbers].cumsum(0)])
         moved = (ptr[:-1] - self.ptr[numbers]).repeat_interleave(self.edge_ptr.diff()[numbers])
-        return GraphSet(
-            ptr,
-            self.edge_index[:, edges] + moved,
-            self.x[nodes],
-            tuple(label[nodes] for label in self.node_labels),
-            self.edge_attr[edges],
-            tuple(label[edges] for label in self.edge_labels),
-            None if self.y is None else self.y[numbers],
-            self.name,
+        return replace(
+            self,
+            ptr=ptr,
+            edge_index=self.edge_index[:, edges] + moved,
+            x=self.x[nodes],
+            node_labels=tuple(label[nodes] for label in self.node_labels),
+            edge_attr=self.edge_attr[edges],
+            edge_labels=tuple(label[edges] for label in self.edge_labels),
+            y=None if self.y is None else self.y[numbers],
         )
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attractor.data.graphs.graph_set import Categories, GraphSet, Value, ranges
+from attractor.data.graphs.graph_set import Carried, Categories, GraphSet, Value, ranges
 from attractor.data.graphs.structure import eigenvectors, walks
 from attractor.energy import Edges
 from attractor.errors import InputError
@@ -24,7 +24,7 @@ class Encoder:
     ``node_values`` and ``edge_values``: of every label its values, each of which becomes a column; another value is a 0
     in all of them. ``attributes`` and ``edge_attributes``: how many there are. ``walks``: steps of the random walks
     that tell nodes and edges apart. ``eigenvectors``: how many of the Laplacian; with any the answer depends on how
-    nodes are numbered.
+    nodes are numbered. ``carried``: the names of labels and attributes, as the graphs have it.
     """
 
     node_values: tuple[tuple[Value, ...], ...]
@@ -33,18 +33,20 @@ class Encoder:
     edge_attributes: int
     walks: int = 16
     eigenvectors: int = 0
+    carried: tuple[Carried, Carried] | None = None
 
     @classmethod
     def of(cls, graphs: GraphSet, walks: int = 16, eigenvectors: int = 0) -> Encoder:
         """For graphs that are labelled as these are."""
         node, edge = (tuple(map(Categories.occurring, labels)) for labels in (graphs.node_labels, graphs.edge_labels))
-        return cls(node, edge, graphs.x.shape[1], graphs.edge_attr.shape[1], walks, eigenvectors)
+        return cls(node, edge, graphs.x.shape[1], graphs.edge_attr.shape[1], walks, eigenvectors, graphs.carried)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Encoder:
         """Read what ``dataclasses.asdict`` and JSON made of one."""
         labels = {name: tuple(map(tuple, values[name])) for name in ("node_values", "edge_values")}
-        return cls(**{**values, **labels})
+        carried = values.get("carried")
+        return cls(**{**values, **labels, "carried": carried and tuple(tuple(map(tuple, part)) for part in carried)})
 
     @property
     def features(self) -> int:

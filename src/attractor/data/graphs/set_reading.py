@@ -11,7 +11,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from attractor.data.graphs.graph_labels import classes
-from attractor.data.graphs.graph_set import GraphSet
+from attractor.data.graphs.graph_set import Carried, GraphSet
 from attractor.data.graphs.networkx_graphs import from_networkx
 from attractor.data.graphs.pyg_graphs import from_pyg
 from attractor.data.graphs.tu import read_tu
@@ -20,18 +20,24 @@ from attractor.errors import InputError
 _GIVE = "give a TU zip or folder, a list of NetworkX graphs, or PyG graphs"
 
 
-def as_graph_set(data: Any, y: Iterable[Any] | None = None, name: str | None = None) -> GraphSet:
+def as_graph_set(
+    data: Any,
+    y: Iterable[Any] | None = None,
+    name: str | None = None,
+    carried: tuple[Carried, Carried] | None = None,
+) -> GraphSet:
     """Anything that holds many graphs as a :class:`GraphSet`.
 
     Takes a :class:`GraphSet`; the path of a zip or folder in the TU text layout (:func:`read_tu`); NetworkX graphs
     (:func:`from_networkx`) or PyG graphs (:func:`from_pyg`) in a list, a dataset or any other iterable. ``y``, one
     class a graph (whole number or text), takes the place of what the graphs have themselves. ``name`` is what messages
-    and tables call the set. Raises :class:`InputError` on anything else.
+    and tables call the set. ``carried``: what NetworkX graphs are to carry, as the :class:`GraphSet` fitted on has it.
+    Raises :class:`InputError` on anything else.
     """
     if isinstance(data, (str, PathLike)):
         data = _from_path(Path(data).expanduser())
     if not isinstance(data, GraphSet):
-        return _from_graphs(data, y, name or "graphs")
+        return _from_graphs(data, y, name or "graphs", carried)
     data = replace(data, name=name or data.name)
     return data if y is None else _with_classes(data, y)
 
@@ -49,7 +55,7 @@ def _with_classes(graphs: GraphSet, y: Iterable[Any]) -> GraphSet:
     return replace(graphs, y=found)
 
 
-def _from_graphs(data: Any, y: Iterable[Any] | None, name: str) -> GraphSet:
+def _from_graphs(data: Any, y: Iterable[Any] | None, name: str, carried: tuple[Carried, Carried] | None) -> GraphSet:
     if _kind(data):
         raise InputError(f"{name} is one graph, a {type(data).__name__}; put it in a list")
     if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
@@ -63,7 +69,7 @@ def _from_graphs(data: Any, y: Iterable[Any] | None, name: str) -> GraphSet:
         raise InputError(f"{name}: number {number} is a {type(graphs[number]).__name__}, no graph; {_GIVE}")
     if len(set(kinds)) > 1:
         raise InputError(f"{name} mixes NetworkX and PyG graphs; {_GIVE}")
-    return (from_pyg if kinds[0] == "PyG" else from_networkx)(graphs, y, name)
+    return from_pyg(graphs, y, name) if kinds[0] == "PyG" else from_networkx(graphs, y, name, carried)
 
 
 def _kind(graph: Any) -> str | None:

@@ -126,7 +126,7 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
     def predict_proba(self, graphs: Any) -> NDArray[np.float64]:
         """The probability of every class, in the order of ``classes_``, ``(G, C)``."""
         self._check_fitted()
-        packed = self.encoder_.encode(as_graph_set(graphs))
+        packed = self.encoder_.encode(as_graph_set(graphs, carried=self.encoder_.carried))
         parts = []
         for batch in batches(packed, torch.arange(len(packed)), default_device()):
             p = [member(batch).double().softmax(dim=1) for member in self.members_]
@@ -143,7 +143,8 @@ class GraphClassifier(Saved, ClassifierMixin, BaseEstimator):
 
     def score(self, graphs: Any, y: Any = None) -> float:
         """Accuracy on graphs whose class is known, by ``y (G,)`` or by the graphs' own."""
-        graphs = as_graph_set(graphs, y)
+        self._check_fitted()
+        graphs = as_graph_set(graphs, y, carried=self.encoder_.carried)
         known = torch.zeros(0) if graphs.y is None else graphs.y.codes >= 0
         if graphs.y is None or not known.any():
             raise InputError(f"{graphs.name} has no classes to compare with; give them as y")

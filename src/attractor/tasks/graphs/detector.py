@@ -142,7 +142,7 @@ class GraphAnomalyDetector(Saved, BaseEstimator):
     def decision_function(self, graphs: Any) -> NDArray[np.float64]:
         """Scores ``(G,)``, higher is more anomalous."""
         self._check_fitted()
-        packed = self.encoder_.encode(as_graph_set(graphs))
+        packed = self.encoder_.encode(as_graph_set(graphs, carried=self.encoder_.carried))
         return mean_scores(self.members_, self.scorers_, packed, torch.arange(len(packed)))
 
     def predict(self, graphs: Any) -> NDArray[np.int64]:

@@ -85,7 +85,9 @@ def explain_graphs(classifier: GraphClassifier, graphs: Any, numbers: Sequence[i
     graph classified anew; of a graph of more than 400 nodes only those that the reader attends to most, fewer the
     larger it is, but five at least. Raises :class:`InputError` on a graph that there is not.
     """
-    graphs, numbers = as_graph_set(graphs), [int(number) for number in numbers]
+    classifier._check_fitted()
+    graphs = as_graph_set(graphs, carried=classifier.encoder_.carried)
+    numbers = [int(number) for number in numbers]
     for number in numbers:
         if not 0 <= number < len(graphs):
             raise InputError(f"{graphs.name} has no graph {number}; its graphs are numbered 0 to {len(graphs) - 1}")
