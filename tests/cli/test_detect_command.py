@@ -60,7 +60,7 @@ def test_score_json_names_unreadable_files_and_scores_the_rest(detector, picture
     answer = json.loads(done.stdout)
     assert len(answer["images"]) == 2
     assert {p["path"].rsplit("/", 1)[1] for p in answer["unreadable"]} == {"broken.jpg", "text.png"}
-    assert "2 files could not be read" in done.stderr
+    assert "2 files could not be used" in done.stderr
     assert set(answer["images"][0]["scores"]) >= {"mahalanobis", "knn", "patches", "reconstruction", "free_energy"}
 
 

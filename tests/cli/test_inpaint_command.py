@@ -65,12 +65,14 @@ def test_run_paints_what_the_mask_shows_and_nothing_else(painter: Path, photos: 
 def test_run_takes_many_images_into_a_folder_by_seed(painter: Path, photos: Path, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "mixed", 2, 5)
     (folder / "broken.png").write_text("not a picture")
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")  # of which a part cannot be hidden
     arguments = ("inpaint", "run", photos, folder, "--random", 0.25, "--model", painter, "--json")
     answers = [run(*arguments, "-o", tmp_path / f"out{i}", "--seed", seed) for i, seed in enumerate((1, 1, 2))]
     assert all(done.returncode == 0 for done in answers), answers[0].stderr
     rows = json.loads(answers[0].stdout)
-    assert len(rows["images"]) == 6 and Path(rows["unreadable"][0]["path"]).name == "broken.png"
-    assert "1 file could not be read" in answers[0].stderr
+    assert len(rows["images"]) == 6
+    assert [Path(left_out["path"]).name for left_out in rows["unreadable"]] == ["broken.png", "dot.png"]
+    assert "2 files could not be used" in answers[0].stderr
     pictures = [[p.read_bytes() for p in sorted((tmp_path / f"out{i}").iterdir())] for i in range(3)]
     assert len(pictures[0]) == 6
     assert pictures[0] == pictures[1] != pictures[2]

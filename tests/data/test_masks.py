@@ -116,7 +116,7 @@ def test_what_is_no_mask_is_refused(mask: object, word: str) -> None:
     [
         (torch.zeros(4, 5, dtype=torch.bool), "hides nothing"),
         (torch.ones(4, 5, dtype=torch.bool), "hides everything"),
-        (torch.ones(5, 4, dtype=torch.bool), r"cat\.png is 5 x 4 pixels, its mask 4 x 5"),
+        (torch.ones(5, 4, dtype=torch.bool), r"cat\.png: it has 5 x 4 pixels, its mask 4 x 5"),
     ],
 )
 def test_a_mask_must_fit_its_image_and_leave_something(mask: torch.Tensor, word: str) -> None:

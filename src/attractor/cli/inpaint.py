@@ -74,7 +74,7 @@ def run(
         rows.append(_row(painting, targets[painting.index]))
         unsettled += painting.unsettled
     if not rows:
-        raise InputError(f"nothing was painted, for no image could be read; the first: {unreadable[0]}")
+        raise InputError(f"nothing was painted: {unreadable[0]}")
     report_unreadable([(error.path, error.reason) for error in unreadable])
     _warn_unsettled(unsettled)
     if as_json:

@@ -38,7 +38,7 @@ def report_unreadable(unreadable: Sequence[tuple[str, str]]) -> None:
     if unreadable:
         one = len(unreadable) == 1
         stderr.print(
-            f"{len(unreadable)} file{'' if one else 's'} could not be read and {'is' if one else 'are'} left out:"
+            f"{len(unreadable)} file{'' if one else 's'} could not be used and {'is' if one else 'are'} left out:"
         )
         for path, reason in unreadable:
             stderr.print(f"  {' '.join(path.splitlines())}: {reason}")

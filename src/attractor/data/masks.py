@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attractor.data.images import UnreadableImage
 from attractor.errors import InputError
 
 Grid = tuple[int, int]
@@ -79,12 +80,11 @@ def _bool(mask: Any) -> Tensor:
 
 
 def check_mask(mask: Tensor, size: tuple[int, int], name: str) -> None:
-    """Raise :class:`InputError` unless ``mask`` fits the image ``name`` and leaves something to do and to go by."""
+    """Raise :class:`UnreadableImage` unless ``mask`` fits the image and leaves something to do and to go by."""
     if mask.shape != size:
         height, width = mask.shape
-        raise InputError(
-            f"{name} is {size[1]} x {size[0]} pixels, its mask {width} x {height}; make them the same size"
-        )
+        reason = f"it has {size[1]} x {size[0]} pixels, its mask {width} x {height}; make them the same size"
+        raise UnreadableImage(name, reason)
     if mask.all() or not mask.any():
         what = "everything; leave a part of the image visible" if mask.all() else "nothing; mark what is to be painted"
-        raise InputError(f"the mask of {name} hides {what}")
+        raise UnreadableImage(name, f"its mask hides {what}")

@@ -109,7 +109,7 @@ def _condition(covariance: Tensor, moments: CentralMoments) -> tuple[Tensor, Ten
     low, high = eigenvalues[0], eigenvalues[-1]
     if high.clamp(min=0).sqrt() <= CONSTANT * moments.mean.abs().max():
         raise InputError(
-            f"all {moments.size} feature rows are the same, so there is no spread: add other normal images"
+            f"all {moments.size} feature rows are the same, so there is no spread: fit on normal ones that differ"
         )
     # The published floor is absolute and hides a singular covariance of small features; ours shrinks with
     # them, and lifts in the same cases wherever the largest eigenvalue is above 1e-4.

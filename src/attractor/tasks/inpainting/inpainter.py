@@ -199,7 +199,8 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
     ) -> Iterator[Painting]:
         """What :meth:`transform` does, image by image, so that any number of them can be painted.
 
-        With a list ``unreadable`` images that cannot be read are appended to it and left out.
+        With a list ``unreadable`` images that cannot be read, or are too small for their mask, are appended to it and
+        left out.
         """
         for batch in batches(self._sketches(images, mask, share, seed, unreadable)):
             for sketch, painted, halfway in zip(batch, *self._descend(batch), strict=True):

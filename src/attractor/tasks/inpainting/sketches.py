@@ -75,25 +75,28 @@ def prepare(
 ) -> Iterator[Sketch]:
     """Every image of a source as a model of these sizes sees it; ``size`` as :func:`frame` takes it.
 
-    One that cannot be read is appended to ``unreadable``, or raised where that is None. Raises :class:`InputError` on
-    a mask that does not fit.
+    One that cannot be read, or whose mask leaves nothing to do or to go by, is appended to ``unreadable``, or raised
+    where that is None.
     """
-    for i, name in enumerate(source.names):
+    for i in range(len(source)):
         try:
-            image = floats(source, i)
+            yield _sketch(source, i, masks, config, size)
         except UnreadableImage as error:
             if unreadable is None:
                 raise
             unreadable.append(error)
-            continue
-        height, width = image.shape[1:]
-        framed = frame((height, width), config, size)
-        mask = masks(i, framed)
-        check_mask(mask, (height, width), name)
-        view, blank = framed.look(image, mask)
-        if patches_of(blank[None], config.patch).all():
-            raise InputError(f"{name}: no patch of {config.patch} pixels is left whole for the model; hide less")
-        yield Sketch(i, name, image, mask, framed, view, blank)
+
+
+def _sketch(source: ImageSource, i: int, masks: Masks, config: ImageETConfig, size: str) -> Sketch:
+    name, image = source.names[i], floats(source, i)
+    height, width = image.shape[1:]
+    framed = frame((height, width), config, size)
+    mask = masks(i, framed)
+    check_mask(mask, (height, width), name)
+    view, blank = framed.look(image, mask)
+    if patches_of(blank[None], config.patch).all():
+        raise UnreadableImage(name, f"no patch of {config.patch} pixels is left whole for the model; hide less")
+    return Sketch(i, name, image, mask, framed, view, blank)
 
 
 def batches(sketches: Iterable[Sketch]) -> Iterator[list[Sketch]]:
