@@ -168,6 +168,11 @@ def test_pretrained_takes_a_folder_and_refuses_what_is_none(folder: Path) -> Non
     one_line(lambda: pretrained("no/such/model"), "no/such/model", "selyne-tiny")
 
 
+def test_what_was_fitted_is_no_model(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"format": 4, "task": "AnomalyDetector", "model": {}}))
+    one_line(lambda: pretrained(str(folder)), "is of a fitted AnomalyDetector, no model")
+
+
 def test_weights_that_do_not_ship_are_named() -> None:
     one_line(lambda: pretrained("selyne-base"), "selyne-base")
 

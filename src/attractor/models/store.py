@@ -110,6 +110,8 @@ def _load_config(path: Path) -> Config:
     values = read_json(path)
     sizes = values.get("model") if isinstance(values, dict) and values.get("version") == VERSION else None
     if not isinstance(sizes, dict):
+        if isinstance(values, dict) and isinstance(task := values.get("task"), str):
+            raise InputError(f"{path} is of a fitted {task:.40}, no model; name the one it was made from")
         raise InputError(f"{path} is not a model of format version {VERSION}; save it with this release")
     kind = values.get("kind", "selyne")
     if str(kind) not in MODELS:

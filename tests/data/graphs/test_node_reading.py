@@ -79,6 +79,8 @@ def test_indices_keep_their_width_and_may_be_narrow() -> None:
     for given, kept in kinds.items():
         assert as_node_graph((X, EDGES.numpy().astype(given))).relations["edges"].dtype == kept
     assert as_node_graph((X, torch.empty(2, 0))).relations["edges"].dtype == torch.int64
+    with pytest.raises(InputError, match="two of the relations 1 have one name"):
+        as_node_graph((X, {1: EDGES, "1": EDGES}))
 
 
 def test_what_is_read_only_is_copied() -> None:

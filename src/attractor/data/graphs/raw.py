@@ -35,6 +35,8 @@ def to_graph(raw: RawGraph, *, directed: bool = False, name: str = "graph") -> N
     """Features in float32, whole indices and labels 1, 0 or -1; :class:`InputError` on what cannot be made so."""
     x = _features(name, raw.x)
     relations = {str(key): _edge_index(f"{name}, {key}", value, len(x)) for key, value in raw.relations.items()}
+    if len(relations) < len(raw.relations):
+        raise InputError(f"{name}: two of the relations {', '.join(relations)} have one name; rename one of them")
     y = None if raw.y is None else _labels(f"{name}: y", raw.y, raw.labelled, len(x))
     return NodeGraph(x, relations, y, directed, name, raw.ids, raw.columns)
 
