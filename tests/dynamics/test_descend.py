@@ -44,6 +44,15 @@ def test_the_noise_has_the_variance_of_a_langevin_step() -> None:
     assert (noisy - plain).mean().abs() < 0.005
 
 
+def test_a_place_without_a_token_is_not_kicked() -> None:
+    energy, norm = small_block()
+    x = tokens()
+    real = torch.rand(x.shape[:2]) > 0.3
+    y, trace = descend(energy, norm, x, steps=1, rule=Fixed(0.6), context=Context(tokens=real), trace=True)
+    assert torch.equal(y[~real], x[~real]) and not torch.equal(y[real], x[real])
+    torch.testing.assert_close(trace.updates[0], (y - x).flatten(1).norm(dim=1))
+
+
 def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -> None:
     first, second, x = small_block(), small_block(), tokens()
     settings = {"steps": 3, "step_size": 0.05, "rule": "guaranteed"}

@@ -38,7 +38,7 @@ class Fixed:
                 update = step_size * here.force
             if self.noise:
                 kick = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=self.generator)
-                update = update + step_size**0.5 * self.noise * kick
+                update = update + step_size**0.5 * self.noise * landscape.present(kick)
             if recorder is not None:
                 recorder.step(step_size, update)
             x = x + update
