@@ -70,7 +70,7 @@ def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -
     assert (trace + trace).seams == (3, 7, 11)
 
 
-@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "equilibrium"])
+@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "ode", "equilibrium"])
 def test_what_stands_where_no_token_is_reaches_no_gradient(rule: str) -> None:
     energy, norm = small_block()
     leaves = [*energy.parameters(), *norm.parameters()]

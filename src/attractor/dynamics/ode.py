@@ -44,7 +44,10 @@ class ODE:
         stops = [t * step_size for t in range(steps + 1)]
         if recorder is None:
             stops = [0.0, stops[-1]]
-        states = self._integrate(landscape, x, stops) if steps else x.unsqueeze(0)
+        given = landscape.present(x)  # what stands where no token is would enter the solver's error, hence its steps
+        states = self._integrate(landscape, given, stops) if steps else given.unsqueeze(0)
+        if given is not x:
+            states = states + (x - given)
         if recorder is not None:
             _record(landscape, states, step_size, recorder)
         return states[-1]
@@ -81,5 +84,5 @@ def _parameters(landscape: Landscape) -> tuple[Tensor, ...]:
 def _record(landscape: Landscape, states: Tensor, step_size: float, recorder: Recorder) -> None:
     recorder.state(landscape.at(states[0]))
     for before, after in pairwise(states):
-        recorder.step(step_size, after - before)
+        recorder.step(step_size, landscape.present(after - before))
         recorder.state(landscape.at(after))
