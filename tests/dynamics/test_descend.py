@@ -152,7 +152,7 @@ def test_bad_input_is_named(change: dict, names: str) -> None:
         descend(energy, norm, **{"x": tokens(), **change})
 
 
-@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
-def test_noise_that_is_none_is_named(noise: float) -> None:
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf"), "0.1", None])
+def test_noise_that_is_none_is_named(noise: object) -> None:
     with pytest.raises(InputError, match="noise"):
         Fixed(noise)

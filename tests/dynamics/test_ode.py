@@ -88,8 +88,9 @@ def test_the_solver_does_not_see_what_stands_where_no_token_is(filling: float) -
 def test_bad_settings_and_a_solver_that_gives_up_are_named() -> None:
     with pytest.raises(InputError, match="euler"):
         ODE(method="euler")
-    with pytest.raises(InputError, match="tau"):
-        ODE(tau=0.0)
+    for tau in (0.0, "1", float("inf"), float("nan")):
+        with pytest.raises(InputError, match="tau"):
+            ODE(tau=tau)
     with pytest.raises(InputError, match="gave up"):
         descend(*small_block(), tokens() * torch.nan, rule="ode")
 
