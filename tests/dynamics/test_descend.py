@@ -44,6 +44,15 @@ def test_the_noise_has_the_variance_of_a_langevin_step() -> None:
     assert (noisy - plain).mean().abs() < 0.005
 
 
+def test_a_place_without_a_token_is_not_kicked() -> None:
+    energy, norm = small_block()
+    x = tokens()
+    real = torch.rand(x.shape[:2]) > 0.3
+    y, trace = descend(energy, norm, x, steps=1, rule=Fixed(0.6), context=Context(tokens=real), trace=True)
+    assert torch.equal(y[~real], x[~real]) and not torch.equal(y[real], x[real])
+    torch.testing.assert_close(trace.updates[0], (y - x).flatten(1).norm(dim=1))
+
+
 def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -> None:
     first, second, x = small_block(), small_block(), tokens()
     settings = {"steps": 3, "step_size": 0.05, "rule": "guaranteed"}
@@ -61,7 +70,7 @@ def test_blocks_run_one_after_another_and_both_readings_of_the_seam_are_kept() -
     assert (trace + trace).seams == (3, 7, 11)
 
 
-@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "equilibrium"])
+@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "ode", "equilibrium"])
 def test_what_stands_where_no_token_is_reaches_no_gradient(rule: str) -> None:
     energy, norm = small_block()
     leaves = [*energy.parameters(), *norm.parameters()]
@@ -143,7 +152,7 @@ def test_bad_input_is_named(change: dict, names: str) -> None:
         descend(energy, norm, **{"x": tokens(), **change})
 
 
-@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
-def test_noise_that_is_none_is_named(noise: float) -> None:
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf"), "0.1", None])
+def test_noise_that_is_none_is_named(noise: object) -> None:
     with pytest.raises(InputError, match="noise"):
         Fixed(noise)

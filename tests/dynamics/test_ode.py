@@ -72,11 +72,25 @@ def test_the_adjoint_keeps_no_graph_of_the_way() -> None:
     assert saved[0] == saved[1]
 
 
+@pytest.mark.parametrize("filling", [1e3, 1e30, torch.nan])
+def test_the_solver_does_not_see_what_stands_where_no_token_is(filling: float) -> None:
+    energy, norm = small_block()
+    real = torch.tensor([True, True, False])[torch.arange(tokens().shape[1]) % 3].expand(len(tokens()), -1)
+    context, settings = Context(tokens=real), {"steps": 3, "rule": "ode", "trace": True}
+    x = tokens().masked_fill(~real.unsqueeze(-1), 0)
+    y, trace = descend(energy, norm, x, context=context, **settings)
+    other = x.masked_fill(~real.unsqueeze(-1), filling)
+    z, beside = descend(energy, norm, other, context=context, **settings)
+    assert torch.equal(z[real], y[real]) and torch.equal(beside.updates, trace.updates)
+    torch.testing.assert_close(z[~real], other[~real], equal_nan=True)  # left as it was, as by the other rules
+
+
 def test_bad_settings_and_a_solver_that_gives_up_are_named() -> None:
     with pytest.raises(InputError, match="euler"):
         ODE(method="euler")
-    with pytest.raises(InputError, match="tau"):
-        ODE(tau=0.0)
+    for tau in (0.0, "1", float("inf"), float("nan")):
+        with pytest.raises(InputError, match="tau"):
+            ODE(tau=tau)
     with pytest.raises(InputError, match="gave up"):
         descend(*small_block(), tokens() * torch.nan, rule="ode")
 

@@ -22,6 +22,13 @@ def test_a_column_that_never_varies_is_nought() -> None:
     assert z.isfinite().all() and z[:, 0].abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("smallest", [1.5e-45, 1e-40, 1e-30])
+def test_a_column_of_numbers_too_small_to_divide_by_is_finite(smallest: float) -> None:
+    x = torch.zeros(100, 1).index_fill(0, torch.tensor([0]), smallest)
+    z = Standardize(1).fit(x)(x)
+    assert z.isfinite().all() and z.abs().max() < 10
+
+
 @pytest.mark.parametrize("absurd", [1e30, -3e38])
 def test_an_absurd_value_stays_where_its_square_is_finite(absurd: float) -> None:
     fitted = Standardize(1).fit(torch.randn(20, 1))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
+from attractor.energy.base import is_number
 from attractor.errors import InputError
 
 
@@ -24,8 +25,8 @@ class Fixed:
     generator: torch.Generator | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.noise < math.inf:
-            raise InputError(f"noise must be 0 or more, not {self.noise}")
+        if not is_number(self.noise) or not 0 <= self.noise < math.inf:
+            raise InputError(f"noise must be 0 or more, not {self.noise!r}")
 
     def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
         """Exactly ``steps`` steps of ``step_size``."""
@@ -38,7 +39,7 @@ class Fixed:
                 update = step_size * here.force
             if self.noise:
                 kick = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=self.generator)
-                update = update + step_size**0.5 * self.noise * kick
+                update = update + step_size**0.5 * self.noise * landscape.present(kick)
             if recorder is not None:
                 recorder.step(step_size, update)
             x = x + update

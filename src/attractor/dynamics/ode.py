@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
+from attractor.energy.base import require_positive
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -23,7 +24,7 @@ class ODE:
 
     ``method`` is an adaptive solver of torchdiffeq, its error per step below ``atol + rtol |x|`` (root mean square
     over the batch, which shares its steps). ``adjoint`` trains in memory independent of time, by integrating back.
-    Raises :class:`InputError` on an unknown method, a tau that is not positive and where the solver gives up.
+    Raises :class:`InputError` on an unknown method, a tau that is no number above 0, and where the solver gives up.
     Source: Energy Transformer (Hoover et al. 2023), equation 1; the adjoint from Chen et al. 2018.
     """
 
@@ -36,15 +37,17 @@ class ODE:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
-        if not self.tau > 0:
-            raise InputError(f"tau must be above 0, not {self.tau}")
+        require_positive(tau=self.tau)
 
     def run(self, landscape: Landscape, x: Tensor, steps: int, step_size: float, recorder: Recorder | None) -> Tensor:
         """Integrate; without a recorder the solver chooses every step itself."""
         stops = [t * step_size for t in range(steps + 1)]
         if recorder is None:
             stops = [0.0, stops[-1]]
-        states = self._integrate(landscape, x, stops) if steps else x.unsqueeze(0)
+        given = landscape.present(x)  # what stands where no token is would enter the solver's error, hence its steps
+        states = self._integrate(landscape, given, stops) if steps else given.unsqueeze(0)
+        if given is not x:
+            states = states + (x - given)
         if recorder is not None:
             _record(landscape, states, step_size, recorder)
         return states[-1]
@@ -81,5 +84,5 @@ def _parameters(landscape: Landscape) -> tuple[Tensor, ...]:
 def _record(landscape: Landscape, states: Tensor, step_size: float, recorder: Recorder) -> None:
     recorder.state(landscape.at(states[0]))
     for before, after in pairwise(states):
-        recorder.step(step_size, after - before)
+        recorder.step(step_size, landscape.present(after - before))
         recorder.state(landscape.at(after))

@@ -53,7 +53,10 @@ class DamageNet(ImageModel):
 
 
 def judged(logits: Tensor) -> Tensor:
-    """One logit a view, ``(B, rows, columns) -> (B,)``: the mean of the five highest, each smoothed over 3 x 3."""
+    """One logit a view, ``(B, rows, columns) -> (B,)``: the mean of the five highest, each smoothed over 3 x 3.
+
+    Beyond the border are zeros, neither damaged nor whole: logits there are drawn to 0.
+    """
     smooth = F.avg_pool2d(logits.unsqueeze(1), 3, stride=1, padding=1).flatten(1)
     return smooth.topk(min(JUDGED, smooth.shape[1])).values.mean(dim=1)
 

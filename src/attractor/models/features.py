@@ -15,10 +15,10 @@ from attractor.models.selyne import Selyne
 class Features(NamedTuple):
     """Per view, all float32.
 
-    ``latent (V, L)``: z. ``levels (V, blocks, 2 D)``: mean and spread over the patch tokens of every block.
-    ``patches (V, N, 2 D)``: patch tokens of two middle blocks, at the finest scale. ``free_energy (V, blocks *
-    heads)``: mean free energy of the tokens. ``images``, ``reconstruction (V, C, H, W)``: normalised, the input and
-    what the decoder makes of it.
+    ``latent (V, L)``: z. ``levels (V, blocks, 2 D)``: mean and deviation over the patch tokens of every block.
+    ``patches (V, N, 2 D)``: patch tokens of two blocks, at the finest scale. In both every token has mean 0 and
+    variance 1. ``free_energy (V, blocks * heads)``: mean free energy of the tokens. ``images``, ``reconstruction
+    (V, C, H, W)``: normalised, the input and what the decoder makes of it.
     """
 
     latent: Tensor
@@ -49,7 +49,10 @@ def patch_tokens(model: Selyne, hidden: list[Tensor]) -> Tensor:
 
 
 def level(hidden: Tensor) -> Tensor:
-    """Mean and spread over the patch tokens of one block's output, ``(V, 1 + N, D) -> (V, 2 D)``."""
+    """Mean and deviation over the patch tokens of one block's output, ``(V, 1 + N, D) -> (V, 2 D)``.
+
+    Each token is of mean 0 and variance 1 before.
+    """
     tokens = F.layer_norm(hidden[:, 1:].float(), hidden.shape[-1:])
     return torch.cat([tokens.mean(dim=1), tokens.std(dim=1, correction=0)], dim=-1)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from attractor.errors import InputError
 
 LARGEST = 1e6  # deviations; with many more the squares that a LayerNorm sums are beyond float32
+TINIEST = torch.finfo(torch.float32).tiny  # below it a deviation has few digits as float32, or none
 
 
 class Standardize(nn.Module):
@@ -30,7 +31,7 @@ class Standardize(nn.Module):
         """Take mean and deviation of the rows ``(N, F)``, in float64: a count of millions squared is beyond float32."""
         for feature, column in enumerate(x.T):
             std, mean = torch.std_mean(column.double(), correction=0)
-            varies = std > 1e-12 * column.abs().max()
+            varies = std > (1e-12 * column.abs().max()).clamp(min=TINIEST)
             self.mean[feature], self.scale[feature] = mean, torch.where(varies, std, 1)
         return self
 

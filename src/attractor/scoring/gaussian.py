@@ -37,10 +37,10 @@ def ledoit_wolf(moments: CentralMoments) -> tuple[Tensor, Tensor]:
 class LatentGaussian(nn.Module):
     r"""Squared Mahalanobis distance ``(x - mean)^T Sigma^-1 (x - mean)`` to the normal features.
 
-    ``Sigma`` is the Ledoit-Wolf covariance; when its condition number ``c = max(eig) / max(min(eig), 1e-10)``
-    exceeds 1e6, ``(max(eig) / 1e6 - min(eig)) I`` is added. Fit with any number of ``update(features)`` and
-    one ``finish()``; memory is O(dim^2). All arithmetic is float64: keep the module on a device that has it,
-    features come to it.
+    ``Sigma`` is the Ledoit-Wolf covariance; when its condition number ``c = max(eig) / max(min(eig), floor)``,
+    ``floor = 1e-10 min(1, max(eig))``, exceeds 1e6, ``(max(eig) / 1e6 - min(eig)) I`` is added. Fit with any
+    number of ``update(features)`` and one ``finish()``; memory is O(dim^2). All arithmetic is float64: keep the
+    module on a device that has it, features come to it.
 
     Buffers, which are all that scores: ``mean`` ``(dim,)``, ``cholesky`` ``(dim, dim)`` lower factor of
     ``Sigma``, ``shrinkage`` ``()``, ``condition`` ``()`` before lifting, ``count`` ``()`` samples, 0 until
@@ -104,7 +104,7 @@ class LatentGaussian(nn.Module):
 
 
 def _condition(covariance: Tensor, moments: CentralMoments) -> tuple[Tensor, Tensor]:
-    """The covariance with a condition number of 1e6 at most, and the condition number it had."""
+    """The covariance with a condition number of 1e6 + 1 at most, and the condition number it had."""
     eigenvalues = torch.linalg.eigvalsh(covariance)
     low, high = eigenvalues[0], eigenvalues[-1]
     if high.clamp(min=0).sqrt() <= CONSTANT * moments.mean.abs().max():

@@ -15,5 +15,5 @@ def hidden_mse(images: Tensor, filled: Tensor, pixels: Tensor) -> Tensor:
 
 
 def psnr(mse: Tensor) -> Tensor:
-    """Peak signal to noise ratio ``-10 log10(mse)`` in dB of images in 0..1."""
+    """Peak signal to noise ratio ``-10 log10(mse)`` in dB of images in 0..1, 120 at most."""
     return -10 * mse.clamp_min(1e-12).log10()

@@ -217,7 +217,10 @@ def methods_for(config: SelyneConfig, *, tiles: bool = False, damage: bool = Fal
 
 
 def geometric_mean(scores: list[Tensor]) -> Tensor:
-    """``exp(mean log s)`` of non-negative scores ``(V,)``: no score's units or scale count for more than another's."""
+    """``exp(mean log s)`` of scores ``(V,)``: no score's units or scale count for more than another's.
+
+    Below 1e-12 they count as that, so that one which is 0 does not make all of it 0.
+    """
     return torch.stack(scores).clamp_min(1e-12).log().mean(dim=0).exp()
 
 

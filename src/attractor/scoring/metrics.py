@@ -71,10 +71,10 @@ def pixel_metrics(
     """Pixel AUROC and AUPRO of heat maps ``(H, W)`` against defect masks of the same shapes.
 
     ``aupro`` is the area under the mean overlap of the defects (8-connected regions, each counting the same)
-    against the false-positive rate over all pixels, up to ``limit`` and divided by it. Exact up to 2^14
-    different values; beyond, the thresholds are that many quantiles of the pixels, steps of under 1e-4 in
-    their rates, and memory does not grow. Raises :class:`InputError` for shapes that differ, heat that is not
-    finite, and masks without a defect or without a normal pixel. Source: Bergmann et al. (2021), The MVTec
+    against the false-positive rate over all pixels, up to ``limit`` and divided by it. Exact up to 2^14 different
+    values among 2^22 pixels; beyond, the thresholds are that many quantiles of as many evenly spaced pixels, under
+    1e-4 of the pixels apart, and memory does not grow. Raises :class:`InputError` for shapes that differ, heat that
+    is not finite, and masks without a defect or without a normal pixel. Source: Bergmann et al. (2021), The MVTec
     anomaly detection dataset.
     """
     edges = _thresholds(masks, heats)

@@ -19,7 +19,8 @@ def reconstruction_energy(images: Tensor, reconstruction: Tensor) -> Tensor:
         mean (log1p|FFT2 x| - log1p|FFT2 r|)^2,   the transform not normalised
         mean of the 8x8 block means of (x - r)^2
 
-    Returns ``(B,)``, in float32 or better and in squared units of the images. It is differentiable; its mean over
+    Returns ``(B,)``, in float32 or better; it has no unit, since it adds squares of pixels, pixels and squared
+    logarithms as they are, so that the scale of the images is part of what it says. It is differentiable; its mean over
     the batch is the training loss. Raises :class:`InputError` for shapes that differ. Source: SELYNE, reconstruction
     score.
     """

@@ -14,7 +14,7 @@ VISIBLE = 0.015  # mean change of brightness around a pixel from which on it cou
 
 @torch.no_grad()
 def simulate_damage(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Damage about half of the images, each in a few places, and say where: ``x + alpha (filling - x)`` at each.
+    """Damage about half of the images, each in two places, and say where: ``x + alpha (filling - x)`` at each.
 
     Floats in 0..1, ``(B, C, h, w)`` -> the same and masks bool ``(B, h, w)``. ``alpha`` is one of the
     :func:`~attractor.training.damage_shapes.shapes`; the filling is cut from another place or image, the same place in

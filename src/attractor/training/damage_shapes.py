@@ -24,7 +24,7 @@ def shapes(images: Tensor) -> Tensor:
 def patches(images: Tensor) -> Tensor:
     """Blobs, lines, patches and scars.
 
-    Inside is ``|(u / a, v / b)| + ragged < 1`` in turned, bent coordinates ``u, v``, by the Euclidean norm (blobs,
+    Inside is ``|(u / a, v / b)| - ragged < 1`` in turned, bent coordinates ``u, v``, by the Euclidean norm (blobs,
     lines) or the greatest coordinate (patches, scars).
     """
     h, w = images.shape[-2:]
@@ -65,7 +65,7 @@ def turned(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def clouds(images: Tensor, scale: int) -> Tensor:
-    """Smooth noise of unit variance, ``scale`` pixels fine, ``(B, 1, h, w)``."""
+    """Smooth noise of a variance of about 3/4, ``scale`` pixels fine, ``(B, 1, h, w)``."""
     h, w = images.shape[-2:]
     coarse = torch.randn(len(images), 1, h // scale + 1, w // scale + 1, device=images.device)
     return F.interpolate(coarse, size=(h, w), mode="bicubic", align_corners=False)

@@ -39,7 +39,10 @@ class Hiding(Strict):
 
 
 class InpaintRecipe(Recipe):
-    """One in-painting run; the defaults are the published ImageNet setting, but for the blocks among the masks."""
+    """One in-painting run; the defaults are the published ImageNet setting, but for the masks.
+
+    Of 196 patches 98 are hidden, or a block; published: 100.
+    """
 
     command: ClassVar[str] = "attractor inpaint fit --recipe"
     kind: ClassVar[type[Config]] = ImageETConfig

@@ -139,7 +139,10 @@ class HiddenFeatures(NodeObjective):
 
 
 def hidden_error(model: NodeET, x: Tensor, edges: tuple[Edges, ...], hidden: Tensor) -> Tensor:
-    """Squared errors ``(N, F)``, in standard deviations and at most ``CLIP`` of them, of what is ``hidden``, else 0."""
+    """Squared errors ``(N, F)``, in standard deviations, of what is ``hidden``, else 0.
+
+    A feature beyond ``CLIP`` deviations counts as that; what is foretold is not limited.
+    """
     truth = model.standardize(x).clamp(-CLIP, CLIP)
     return (model.reconstruct(model.hide(x, hidden), edges) - truth).square() * hidden
 

@@ -22,7 +22,11 @@ def warmup_cosine(optimizer: Optimizer, warmup: int, total: int, final_ratio: fl
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Parameter groups: weight decay on matrices; none on biases, norms, scales and temperatures."""
+    """Parameter groups: weight decay on what has two axes or more, none on biases, norms, scales and temperatures.
+
+    The former are matrices, tokens with an axis for the batch, and one temperature: a learnt ``beta (H, 1, 1)`` of
+    :class:`~attractor.energy.EnergyAttention`.
+    """
     trainable = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
