@@ -22,9 +22,9 @@ def warmup_cosine(optimizer: Optimizer, warmup: int, total: int, final_ratio: fl
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Parameter groups: weight decay on what has two axes or more, none on biases, norms, scales and temperatures.
+    """Parameter groups: weight decay on what has two axes or more, none on biases, norms and scales.
 
-    The former are matrices, tokens with an axis for the batch, and one temperature: a learnt ``beta (H, 1, 1)`` of
+    The former are matrices, tokens with an axis for the batch, and a learnt ``beta (H, 1, 1)`` of
     :class:`~attractor.energy.EnergyAttention`.
     """
     trainable = [p for p in model.parameters() if p.requires_grad]

@@ -77,15 +77,16 @@ class Encoder:
         return _with_readers(graphs, x, positions, eigenvectors(graphs, self.eigenvectors), bonds)
 
     def _check(self, graphs: GraphSet) -> None:
-        of_nodes = [
+        numbers = [
             ("node labels", len(graphs.node_labels), len(self.node_values)),
             ("node attributes", graphs.x.shape[1], self.attributes),
         ]
-        of_edges = [
-            ("edge labels", len(graphs.edge_labels), len(self.edge_values)),
-            ("edge attributes", graphs.edge_attr.shape[1], self.edge_attributes),
-        ]
-        for what, found, known in of_nodes + of_edges * bool(graphs.edge_index.numel()):  # no edges, nothing on them
+        if graphs.edge_index.numel():  # without edges there is nothing on them
+            numbers += [
+                ("edge labels", len(graphs.edge_labels), len(self.edge_values)),
+                ("edge attributes", graphs.edge_attr.shape[1], self.edge_attributes),
+            ]
+        for what, found, known in numbers:
             if found != known:
                 raise InputError(f"{graphs.name} has {found} {what}, not {known} as fitted on; give graphs of one kind")
 

@@ -51,6 +51,6 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
         detector.members_ = load_members(NodeETConfig.from_dict(config["model"]), tensors, detector.members, folder)
         for name in FITTED:
             setattr(detector, name, config["fitted"][name])
-        columns = config["fitted"].get("columns_")  # folders of earlier releases name none
+        columns = config["fitted"].get("columns_")  # folders saved before there were any name none
         detector.columns_ = columns and tuple(columns)
     return detector
