@@ -99,8 +99,10 @@ def test_inference_mode_and_export_need_no_autograd(model: ImageET, images: Tens
     expected = model(images, hidden).detach()
     with torch.inference_mode():
         torch.testing.assert_close(model(images, hidden), expected)
-    exported = torch.export.export(model, (images, hidden)).module()
+    free = {0: torch.export.Dim("images", min=1)}
+    exported = torch.export.export(model, (images, hidden), dynamic_shapes=(free, free)).module()
     torch.testing.assert_close(exported(images, hidden), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(exported(images[:1], hidden[:1]), expected[:1], rtol=1e-4, atol=1e-5)
 
 
 def test_every_parameter_but_the_readout_of_no_token_learns(model: ImageET, images: Tensor, hidden: Tensor) -> None:

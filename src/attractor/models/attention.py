@@ -40,7 +40,7 @@ class PrototypeAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(B, N, D) -> (B, P, D)``."""
-        q = self.q_proj(self.prototypes).expand(len(tokens), -1, -1)
+        q = self.q_proj(self.prototypes).expand(tokens.shape[0], -1, -1)
         k, v = self.kv_proj(tokens).chunk(2, dim=-1)
         return self.out_proj(multi_head(q, k, v, self.heads))
 

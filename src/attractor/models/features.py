@@ -74,7 +74,7 @@ def extract(model: Selyne, images: Tensor) -> Features:
     if model.config.attention == "gloeba":
         free_energy = model.free_energy(images, encoding).mean(dim=-1).flatten(1)
     else:
-        free_energy = images.new_zeros(len(images), 0)
+        free_energy = images.new_zeros(images.shape[0], 0)
     return Features(
         latent=encoding.z.float(),
         levels=torch.stack([level(block) for block in encoding.hidden], dim=1),

@@ -93,7 +93,7 @@ class ImageET(ImageModel):
                     f"hidden must be bool {tuple(x.shape[:2])}, one a patch, not {hidden.dtype} {tuple(hidden.shape)}"
                 )
             x = torch.where(hidden.unsqueeze(-1), self.mask_token, x)
-        return torch.cat([self.cls_token.expand(len(x), 1, -1), x], dim=1) + self.positions_on(grid)
+        return torch.cat([self.cls_token.expand(x.shape[0], 1, -1), x], dim=1) + self.positions_on(grid)
 
     def evolve(
         self,

@@ -129,7 +129,7 @@ class Selyne(ImageModel):
         of the cost. Source: PatchDropout (Liu et al. 2022).
         """
         self.require_fit(images)
-        cls = self.cls_token.expand(len(images), -1, -1)
+        cls = self.cls_token.expand(images.shape[0], -1, -1)
         x = self.dropout(torch.cat([cls, self.patch_embed(images)], dim=1) + self.global_pos)
         if keep < 1:
             x = torch.cat([x[:, :1], drop_patches(x[:, 1:], keep)], dim=1)
@@ -156,7 +156,7 @@ class Selyne(ImageModel):
         """Free energy of every token in every block and head, ``(B, blocks, H, 1 + N)``; Gloeba attention only."""
         if self.config.attention != "gloeba":
             raise InputError("free energy needs attention 'gloeba'; this model was built with 'standard'")
-        cls = self.cls_token.expand(len(images), -1, -1)
+        cls = self.cls_token.expand(images.shape[0], -1, -1)
         embedded = torch.cat([cls, self.patch_embed(images)], dim=1) + self.global_pos
         inputs = [embedded, *encoding.hidden[:-1]]
         pairs = zip(self.blocks, inputs, strict=True)
