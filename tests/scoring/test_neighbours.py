@@ -36,6 +36,24 @@ def test_cosine_does_not_see_lengths_and_euclidean_does():
     assert (euclidean.score(50 * x) > euclidean.score(x)).all()
 
 
+@pytest.mark.parametrize("apart", [1e3, 1e4])
+def test_neighbours_are_right_in_clusters_much_farther_apart_than_wide(apart):
+    centres = apart * torch.randn(8, 64)
+    bank, x = ((centres[:, None] + torch.randn(8, n, 64)).flatten(0, 1) for n in (200, 10))
+    wanted = torch.cdist(x.double(), bank.double()).topk(NEIGHBOURS, largest=False).values.mean(1)
+    torch.testing.assert_close(NearestNeighbours("euclidean").fit(bank).score(x).double(), wanted, rtol=1e-4, atol=0)
+
+
+def test_only_what_float32_leaves_in_doubt_is_looked_at_in_float64(monkeypatch):
+    looks, nearest = [], neighbours._nearest
+    monkeypatch.setattr(neighbours, "_nearest", lambda x, *rest: looks.append(x) or nearest(x, *rest))
+    bank, x = torch.randn(3000, 32), torch.randn(100, 32)
+    bank[:9] = 100 * x[0] + 1e-5 * bank[:9]
+    x[0] *= 100
+    NearestNeighbours("euclidean").fit(bank).score(x)
+    assert [(len(points), points.dtype) for points in looks] == [(100, torch.float32), (1, torch.float64)]
+
+
 def test_fewer_points_than_neighbours():
     bank, x = torch.randn(3, 4), torch.randn(6, 4)
     wanted = torch.cdist(x, bank).mean(1)
