@@ -25,7 +25,7 @@ def test_every_number_in_the_tables_comes_from_a_results_file(monkeypatch):
 
 def test_every_command_and_option_in_the_readme_exists():
     command = get_command(app)
-    verbs = "detect|pretrain|inspect|demo|inpaint|convert|nodes|graphs|bench|reproduce|push"
+    verbs = "detect|pretrain|inspect|demo|inpaint|convert|export|nodes|graphs|bench|reproduce|push"
     shown = re.findall(rf"(?:^|`)(?:attractor )?((?:{verbs})(?=[ `])[^`\n]*)", README, re.MULTILINE)
     assert len(shown) > 6
     for line in shown:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         NodeAnomalyDetector,
         evaluate_images,
     )
+    from attractor.tasks.exporting import export_onnx
     from attractor.tasks.pretrained import from_pretrained
     from attractor.tasks.publishing import push_to_hub
 
@@ -51,6 +52,7 @@ __all__ = [
     "SelyneConfig",
     "descend",
     "evaluate_images",
+    "export_onnx",
     "from_pretrained",
     "push_to_hub",
     "save_model",
@@ -73,6 +75,7 @@ _HOMES = {
     "SelyneConfig": "attractor.models",
     "descend": "attractor.dynamics",
     "evaluate_images": "attractor.tasks",
+    "export_onnx": "attractor.tasks.exporting",
     "from_pretrained": "attractor.tasks.pretrained",
     "push_to_hub": "attractor.tasks.publishing",
     "save_model": "attractor.models.store",

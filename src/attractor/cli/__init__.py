@@ -10,7 +10,20 @@ import sys
 import typer
 
 from attractor import __version__
-from attractor.cli import bench, convert, demo, detect, graphs, inpaint, inspect, nodes, pretrain, push, reproduce
+from attractor.cli import (
+    bench,
+    convert,
+    demo,
+    detect,
+    export,
+    graphs,
+    inpaint,
+    inspect,
+    nodes,
+    pretrain,
+    push,
+    reproduce,
+)
 from attractor.console import stderr
 from attractor.errors import InputError
 
@@ -32,6 +45,7 @@ app.command()(demo.demo)
 app.command()(pretrain.pretrain)
 app.command()(inspect.inspect)
 app.command()(convert.convert)
+app.command()(export.export)
 app.command()(bench.bench)
 app.command()(reproduce.reproduce)
 app.command()(push.push)

@@ -69,7 +69,7 @@ def stitch(maps: Tensor, canvas: Canvas, size: tuple[int, int]) -> Tensor:
     patch has fewer neighbours to be judged by.
     """
     h, w = size
-    enlarged = F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    enlarged = at_pixels(maps, size)
     if canvas.size == size:
         return enlarged[0]
     weight = _tent(h)[:, None] * _tent(w)
@@ -78,6 +78,11 @@ def stitch(maps: Tensor, canvas: Canvas, size: tuple[int, int]) -> Tensor:
         total[top : top + h, left : left + w] += weight * tile
         weights[top : top + h, left : left + w] += weight
     return total / weights
+
+
+def at_pixels(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps ``(V, rows, columns)`` at another size, bilinear."""
+    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
@@ -89,7 +94,7 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
 
 def enlarge(heat: Tensor, size: tuple[int, int]) -> np.ndarray:
     """A heat map ``(h, w)`` at another size, float32."""
-    return F.interpolate(heat[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
+    return at_pixels(heat[None].float(), size)[0].numpy()
 
 
 def _tent(n: int) -> Tensor:

@@ -46,7 +46,7 @@ class PlaceNeighbours(nn.Module):
     def forward(self, patches: Tensor) -> Tensor:
         """``(V, N, D) -> (V, N)``, float32; high is anomalous."""
         rows = max(1, BLOCK // max(1, self.bank.shape[0] * self.bank.shape[1]))
-        nearest = [_nearest(self._cosines(points)) for points in self._embed(patches).split(rows, dim=1)]
+        nearest = [nearest_place(self._cosines(points)) for points in self._embed(patches).split(rows, dim=1)]
         return (1 - torch.cat(nearest, dim=1).T).clamp(min=SAME)
 
     def _cosines(self, points: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class PlaceNeighbours(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def _nearest(cosines: Tensor) -> Tensor:
+def nearest_place(cosines: Tensor) -> Tensor:
     """``(N, V, m) -> (N, V)``: the greatest at every place, of the images whose mean over the places is greatest."""
     alike = cosines.mean(dim=0).topk(min(ALIKE, cosines.shape[-1])).indices  # (V, ALIKE)
     return cosines.gather(2, alike.expand(len(cosines), -1, -1)).amax(dim=-1)

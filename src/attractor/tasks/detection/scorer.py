@@ -52,14 +52,15 @@ class ImageScorer(nn.Module):
     def update(self, canvases: list[Canvas], views: Tensor) -> None:
         """Fit every method on uint8 views of normal images."""
         for name, (features, _) in self._sights(canvases, self.features(views)).items():
-            self._method(name).update(features)
+            self.method(name).update(features)
 
     def finish(self) -> None:
         """End the fit."""
         for name in self.methods:
-            self._method(name).finish()
+            self.method(name).finish()
 
-    def _method(self, name: str) -> Method:
+    def method(self, name: str) -> Method:
+        """The method of that name."""
         return cast(Method, self.methods[name])
 
     def _sights(self, canvases: list[Canvas], features: Features) -> dict[str, tuple[Features, list[int]]]:
@@ -78,13 +79,13 @@ class ImageScorer(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         """Scores ``(images,)`` by method, float64; by local method, the heat map ``(H, W)`` of every image."""
         everything = self.features(views)
-        scores, maps = {}, {}
+        scores, oddest, maps = {}, {}, {}
         by_view: dict[str, tuple[Tensor, ...]] = {}
         for name, (features, counts) in self._sights(canvases, everything).items():
-            method = self._method(name)
+            method = self.method(name)
             scored = method(features).cpu()
             by_view[name] = method.of_views(scored).split(counts)
-            scores[name] = worst(by_view[name])
+            scores[name] = oddest[name] = worst(by_view[name])
             if scored.ndim == 2:
                 places = [
                     self.stitched(v, canvas, method.grid)
@@ -96,17 +97,21 @@ class ImageScorer(nn.Module):
                     scores[name] = worst(places)
         if heats and self.viewing.tiles and "damage" in maps:
             maps["combined"] = [self.product(i, canvas, by_view, maps) for i, canvas in enumerate(canvases)]
-        scores["combined"] = self.combined(by_view, self.background(everything) if self.background else {})
+        scores["combined"] = self.combined(oddest, self.background(everything) if self.background else {})
         return scores, maps
 
-    def combined(self, by_view: dict[str, tuple[Tensor, ...]], ground: dict[str, Tensor]) -> Tensor:
-        """Geometric mean ``(images,)`` of the methods of that kind, relative to the background where there is one.
+    @property
+    def parts(self) -> list[str]:
+        """The methods that ``combined`` is made of."""
+        return [name for name in (COMBINED_TILES if self.viewing.tiles else COMBINED) if name in self.methods]
 
-        The worst view of an image counts, even of ``places``, whose own score is that of the map.
+    def combined(self, oddest: dict[str, Tensor], ground: dict[str, Tensor]) -> Tensor:
+        """Geometric mean ``(images,)`` of its parts, relative to the background where there is one.
+
+        ``oddest (images,)`` is what the worst view of an image has, even by ``places``, whose own score is that of the
+        map.
         """
-        names = COMBINED_TILES if self.viewing.tiles else COMBINED
-        parts = [worst(by_view[n]) / ground.get(n, torch.ones(())).cpu() for n in names if n in by_view]
-        return geometric_mean(parts)
+        return geometric_mean([oddest[name] / ground.get(name, torch.ones(())).cpu() for name in self.parts])
 
     def product(
         self, image: int, canvas: Canvas, by_view: dict[str, tuple[Tensor, ...]], maps: dict[str, list[Tensor]]
@@ -116,10 +121,10 @@ class ImageScorer(nn.Module):
         A tile's number is that of all its places, the whole image's that of all places.
         """
         factors = []
-        for name in COMBINED_TILES:
+        for name in self.parts:
             numbers = by_view[name][image]
             if name in maps:
-                factor = self._method(name).factor(maps[name][image].double())
+                factor = self.method(name).factor(maps[name][image].double())
             elif name in OVERVIEW:
                 factor = numbers.double().expand(canvas.size)
             else:
@@ -143,9 +148,9 @@ def worst(numbers: Iterable[Tensor]) -> Tensor:
 
 
 def smooth(heat: Tensor, deviation: float) -> Tensor:
-    """Gaussian blur of ``(H, W)`` with reflected borders."""
-    radius = min(round(3 * deviation), min(heat.shape) - 1)
+    """Gaussian blur of ``(..., H, W)`` with reflected borders."""
+    radius = min(round(3 * deviation), min(heat.shape[-2:]) - 1)
     offsets = torch.arange(-radius, radius + 1, dtype=heat.dtype)
     kernel = torch.softmax(-offsets.square() / (2 * deviation**2), dim=0)
-    padded = F.pad(heat[None, None], [radius] * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[0, 0]
+    padded = F.pad(heat.reshape(-1, 1, *heat.shape[-2:]), [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).view_as(heat)
