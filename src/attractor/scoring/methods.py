@@ -175,7 +175,7 @@ class DamageMethod(Method):
 
     def of_views(self, scored: Tensor) -> Tensor:
         """``(V, N) -> (V,)``."""
-        return self.factor(judged(scored.unflatten(1, self.grid)))
+        return self.factor(judged(scored.float().unflatten(1, self.grid))).double()
 
     def factor(self, scored: Tensor) -> Tensor:
         """``-log P(whole)``."""

@@ -19,8 +19,8 @@ from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig, Selyne, SelyneConfig
 from attractor.tasks.exporting.images import WholeImages
 
-SELYNE = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
-ET = ImageETConfig(image_size=(16, 16), patch=4, dim=16, heads=2, head_dim=8, memories=16, steps=2)
+SELYNE = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=1, prototypes=2)
+ET = ImageETConfig(image_size=(16, 16), patch=4, dim=16, heads=2, head_dim=8, memories=16, steps=1)
 
 
 def pictures(count: int, *size: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -57,7 +57,6 @@ def test_a_portable_detector_is_the_detector(whole: AnomalyDetector, method: str
         score, p_value, anomalous, heat = WholeImages(whole, method)(torch.from_numpy(images.transpose(0, 3, 1, 2)))
     np.testing.assert_allclose(score, expected.scores[method], rtol=1e-5)
     assert np.array_equal(p_value, expected.p_values) and np.array_equal(anomalous, expected.anomalous)
-    assert 0 < anomalous.sum() < len(images) or method in ("reconstruction", "places")
     heats = whole.scorer_(*next(view_batches(as_source(images, 3), whole.scorer_.viewing, [])))[1]
     local = method if method in heats else "damage"
     torch.testing.assert_close(heat, torch.stack(heats[local]), rtol=1e-4, atol=1e-5)
@@ -73,6 +72,7 @@ def test_a_file_decides_as_the_detector(whole: AnomalyDetector, tmp_path: Path) 
         == ["score", "p_value", "anomalous", "heat"]
     )
     assert session.get_modelmeta().custom_metadata_map["method"] == "combined"
+    assert 0 < whole.predict(odd_and_even(6, 16, 16)).sum() < 12  # both decisions are met
     for images in (odd_and_even(6, 16, 16), pictures(1, 16, 16, seed=2)):
         expected = whole.score_images(images)
         score, p_value, anomalous = session.run(exported.outputs[:3], {"images": images.transpose(0, 3, 1, 2)})
@@ -96,9 +96,9 @@ def test_a_file_takes_any_number_of_tiles(tiled: AnomalyDetector, tmp_path: Path
 
 def test_a_file_paints_as_the_inpainter(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    painter = Inpainter(ImageET(ET), steps=3)
+    painter = Inpainter(ImageET(ET), steps=2)
     exported = export_onnx(painter, tmp_path / "painter.onnx")
-    assert exported.notes["steps"] == "3"
+    assert exported.notes["steps"] == "2"
     images, hidden = torch.rand(3, 3, 16, 16), torch.zeros(3, 16, 16, dtype=torch.bool)
     hidden[0, 2:9, 3:8] = hidden[1, :8] = hidden[2, -6:, :9] = True
     session = onnxruntime.InferenceSession(exported.path)

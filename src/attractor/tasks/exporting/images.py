@@ -75,9 +75,7 @@ class TiledImage(Deciding):
         super().__init__(detector, method)
         for name in self.names:
             if name in detector.heat_limits_ and self.scorer.method(name).by_map:
-                raise InputError(
-                    f"{name!r} lays a map of tiles together, which no exported file does; choose another score"
-                )
+                raise InputError(f"{name!r} lays the tiles together, which an ONNX file does not; choose another score")
 
     def forward(self, tiles: Tensor, overview: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
