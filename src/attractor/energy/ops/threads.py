@@ -92,7 +92,14 @@ def over_parts(kernel: Callable[..., None], count: int, *operands: Any, cells: i
     """Call ``kernel(*operands, first, last)`` for ranges of ``count`` pieces of work, of ``cells`` numbers each."""
     parts = min(count, _parts(count * cells))
     cuts = [count * part // parts for part in range(1, parts)]
-    _share_out(kernel, [array(o) if isinstance(o, Tensor) else o for o in operands], [0, *cuts, count])
+    _share_out(kernel, [_arrays(operand) for operand in operands], [0, *cuts, count])
+
+
+def _arrays(operand: Any) -> Any:
+    """Tensors, also those in a tuple, as compiled loops take them."""
+    if isinstance(operand, tuple):
+        return tuple(map(_arrays, operand))
+    return array(operand) if isinstance(operand, Tensor) else operand
 
 
 def shares(count: int) -> Tensor:

@@ -118,6 +118,12 @@ def empty(rows, columns):
 
 
 @compiled
+def blank(rows, columns):
+    """Panels of zeros for so many columns, in whole vectors."""
+    return np.zeros((whole_vectors(columns) // LANES, rows, LANES), np.float32)
+
+
+@compiled
 def whole_vectors(n):
     """At least so many columns, in whole vectors."""
     return (n + LANES - 1) // LANES * LANES
