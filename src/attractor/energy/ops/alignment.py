@@ -15,7 +15,7 @@ from attractor.energy.ops.precision import at_least_float32
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
-    from attractor.energy.base import Context
+    from attractor.energy.context import Context
     from attractor.energy.edges import Edges
 
 # Up to this many scores the reference is the faster one (65 tokens, 12 heads: 10 %): see benchmarks/LOG.md.

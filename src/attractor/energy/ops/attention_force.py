@@ -17,7 +17,7 @@ from attractor.energy.ops.passes.passed import passed
 from attractor.energy.ops.recomputing import recomputed
 
 if TYPE_CHECKING:
-    from attractor.energy.base import Context
+    from attractor.energy.context import Context
     from attractor.energy.edges import Edges
 
 

@@ -35,7 +35,7 @@ from attractor.energy.ops.passes.products import (
 from attractor.energy.ops.threads import GROUPS, compiled, over_parts, shares
 
 if TYPE_CHECKING:
-    from attractor.energy.base import Context
+    from attractor.energy.context import Context
 
 SCORES, WIDEST = 2**18, 128  # of one head, 1 MB, and its width: what a core's cache holds
 SMALLEST = 2**22  # multiplications worth laying weights out anew for
