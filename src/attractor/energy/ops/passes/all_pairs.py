@@ -16,6 +16,7 @@ from torch import Tensor
 
 from attractor.energy.ops.alignment import align
 from attractor.energy.ops.attention import merge_heads, split_heads
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.lanes import FAST, LANES
@@ -32,7 +33,7 @@ from attractor.energy.ops.passes.products import (
     to_panels,
     whole_vectors,
 )
-from attractor.energy.ops.threads import GROUPS, compiled, over_parts, shares
+from attractor.energy.ops.threads import GROUPS, over_parts, shares
 
 if TYPE_CHECKING:
     from attractor.energy.context import Context

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from attractor.energy.ops.alignment import Mixing, align
 from attractor.energy.ops.attention import merge_heads, split_heads
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.edge_loops import (
@@ -31,7 +32,7 @@ from attractor.energy.ops.passes.edge_loops import (
 from attractor.energy.ops.passes.lanes import FAST, LANES
 from attractor.energy.ops.passes.passed import Tensors
 from attractor.energy.ops.passes.products import copy, empty, even, odd_lines, panels, product, to_panels
-from attractor.energy.ops.threads import compiled, over_parts, shares
+from attractor.energy.ops.threads import over_parts, shares
 
 if TYPE_CHECKING:
     from attractor.energy.edges import Edges

@@ -10,9 +10,9 @@ import math
 import numpy as np
 import torch
 
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.passes.lanes import LANES, exp, fma, highest, load, maximum, minimum, splat, store, total
 from attractor.energy.ops.passes.products import product, whole_vectors
-from attractor.energy.ops.threads import compiled
 
 NEVER = np.float32(torch.finfo(torch.float32).min / 2)  # of an excluded pair; finite, as rows without a key must stay
 
