@@ -15,8 +15,8 @@ from attractor.percent import percent
 
 if TYPE_CHECKING:
     from attractor.tasks import AnomalyDetector
-    from attractor.tasks.detection.detector import ImageScores
     from attractor.tasks.detection.evaluation import Evaluation
+    from attractor.tasks.detection.scores import ImageScores
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd images, having seen only normal ones.")
 
