@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attractor.energy.ops.alignment import align
+from attractor.energy.ops.alignment import Surroundings, align
 from attractor.energy.ops.attention import merge_heads, split_heads
 from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
@@ -76,7 +76,7 @@ class AllPairs:
     def plain(self, g: Tensor, w: Tensor, beta: Tensor) -> Tensors:
         """By alignment of queries and keys, which it holds."""
         q, k = (split_heads(linear(g, each), len(beta)) for each in w.flatten(1, 2))
-        aligned = align(q * beta[:, None, None], k, self.context, self.include_self)
+        aligned = align(q * beta[:, None, None], k, Surroundings(self.context, self.include_self))
         pull = aligned.pull / beta[:, None, None]
         mixed = (linear(merge_heads(t), each.T) for t, each in zip((aligned.mix, pull), w.flatten(1, 2), strict=True))
         return aligned.lse, sum(mixed, start=torch.zeros_like(g))

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attractor.energy.ops.alignment import Mixing, align
+from attractor.energy.ops.alignment import Mixing, Surroundings, align
 from attractor.energy.ops.attention import merge_heads, split_heads
 from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
@@ -67,7 +67,7 @@ class AlongEdges:
     def plain(self, g: Tensor, w: Tensor, into: Tensor, back: Tensor, weights: Tensor) -> Tensors:
         """By operators along the edges; holds queries and keys."""
         q, k = (split_heads(linear(g.unsqueeze(0), each), len(into)) for each in w.flatten(1, 2))
-        aligned = align(q, k, edges=self.edges, weights=weights, mixing=Mixing(into, back))
+        aligned = align(q, k, Surroundings(edges=self.edges, weights=weights), Mixing(into, back))
         mix, pull = (linear(merge_heads(t), each.T) for t, each in zip(aligned[1:], w.flatten(1, 2), strict=True))
         return aligned.lse.squeeze(0).T, (mix + pull).squeeze(0)
 
