@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from attractor.cli.inpaint_fit import fit
-from attractor.cli.output import print_json, report_unreadable
+from attractor.cli.output import print_json, report_unreadable, unreadable_json
 from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, replacing, require_writable
@@ -75,10 +75,10 @@ def run(
         unsettled += painting.unsettled
     if not rows:
         raise InputError(f"nothing was painted: {unreadable[0]}")
-    report_unreadable([(error.path, error.reason) for error in unreadable])
+    report_unreadable(unreadable)
     _warn_unsettled(unsettled)
     if as_json:
-        print_json({"images": rows, "unreadable": [{"path": e.path, "reason": e.reason} for e in unreadable]})
+        print_json({"images": rows, "unreadable": unreadable_json(unreadable)})
     else:
         cells = [(row["path"], row["output"], f"{row['hidden']:.3f}", f"{row['psnr']:.2f}") for row in rows]
         print(csv_text(("path", "output", "hidden", "psnr"), cells), end="")
@@ -136,7 +136,7 @@ def evaluate(
         print_json({"model": model, **result})
     else:
         _print_evaluation(result)
-    report_unreadable([(error.path, error.reason) for error in unreadable])
+    report_unreadable(unreadable)
 
 
 def _hidden(mask: Path | None, random: float | None, block: bool, images: int) -> Any:
