@@ -21,6 +21,7 @@ from attractor.tasks.detection.evaluate import look
 from attractor.tasks.inspection import describe
 from attractor.training import damaged
 from attractor.training.background import write_background
+from foreign_folders import assert_refuses_a_mixture, assert_refuses_foreign_files
 
 CONFIG = SelyneConfig(image_size=(16, 16), patch_sizes=(4,), dim=12, latent=6, heads=3, depth=3, prototypes=2)
 
@@ -179,13 +180,10 @@ def test_use_before_fit_is_refused(tmp_path: Path) -> None:
             use()
 
 
-def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
-    fitted = detector().fit(pictures(12, 0))
-    for name in ("config.json", "calibration.json", "model.safetensors"):
-        folder = fitted.save(tmp_path / name)
-        (folder / name).write_text("{}")
-        with pytest.raises(InputError, match=r"fit it again|safetensors"):
-            AnomalyDetector.load(folder)
+def test_a_foreign_or_mixed_folder_is_refused(tmp_path: Path) -> None:
+    fitted, other = (detector(seed=seed).fit(pictures(12, seed)) for seed in range(2))
+    assert_refuses_foreign_files(fitted, tmp_path)
+    assert_refuses_a_mixture(fitted, other, tmp_path)
 
 
 def test_a_detector_of_earlier_scores_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from attractor.errors import InputError
 from attractor.tasks import GraphAnomalyDetector
 from attractor.tasks.graphs.scores import GraphScorer
 from attractor.training.loop import Trainer
+from foreign_folders import assert_refuses_a_mixture, assert_refuses_foreign_files
 from interrupted import resumed_fit
 from random_graphs import renumbered, renumbering
 from refusals import refusal
@@ -175,18 +176,11 @@ def test_what_cannot_work_gets_one_line(use: Callable[[GraphAnomalyDetector], ob
         use(GraphAnomalyDetector(**TINY))
 
 
-def test_a_broken_or_mixed_folder_is_refused(
+def test_a_foreign_or_mixed_folder_is_refused(
     fitted: GraphAnomalyDetector, pair: GraphAnomalyDetector, tmp_path: Path
 ) -> None:
-    for name in ("config.json", "calibration.json", "model.safetensors"):
-        folder = fitted.save(tmp_path / name)
-        (folder / name).write_text("{}")
-        with pytest.raises(InputError, match=r"fit it again|safetensors"):
-            GraphAnomalyDetector.load(folder)
-    mixed, other = fitted.save(tmp_path / "mixed"), pair.save(tmp_path / "other")
-    (mixed / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
-    with pytest.raises(InputError, match="different detectors"):
-        GraphAnomalyDetector.load(mixed)
+    assert_refuses_foreign_files(fitted, tmp_path)
+    assert_refuses_a_mixture(fitted, pair, tmp_path)
 
 
 @pytest.mark.parametrize(
