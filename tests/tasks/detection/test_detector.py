@@ -106,6 +106,7 @@ def test_the_seed_decides_everything() -> None:
 
 def test_odd_images_are_flagged_and_normal_ones_rarely() -> None:
     fitted = detector(tiles=True).fit(pictures(60, 0))
+    assert fitted.split_ == {"fitting": 48, "calibration": 12, "seed": 0}
     odd = pictures(10, 2)
     for image in odd:
         image[4:14, 10:20] = 255
@@ -167,11 +168,6 @@ def test_unreadable_files_are_listed_and_never_scored(tmp_path: Path) -> None:
 def test_bad_options_are_refused_before_any_work(options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         detector(**options).fit(pictures(12, 0))
-
-
-def test_too_few_images_are_refused() -> None:
-    with pytest.raises(InputError, match="3 images in all; give 10 or more"):
-        detector().fit(pictures(3, 0))
 
 
 def test_use_before_fit_is_refused(tmp_path: Path) -> None:
@@ -272,10 +268,3 @@ def test_a_calibration_that_fails_leaves_the_detector_as_it_was(tmp_path: Path) 
 def test_a_checkpoint_folder_may_be_a_string(tmp_path: Path) -> None:
     detector(tuning="one-class", epochs=1).fit(pictures(12, 0), checkpoint=str(tmp_path / "run"))
     assert (tmp_path / "run" / "checkpoint.pt").is_file()
-
-
-def test_a_share_for_calibration_is_obeyed_and_else_what_the_rate_needs() -> None:
-    shares = {(0.1, 0.01): 3, (0.5, 0.01): 15, (None, 0.01): 10, (None, 0.2): 6}  # of 30 images
-    for (share, rate), count in shares.items():
-        fitted = detector(calibration=share, false_alarm_rate=rate).fit(pictures(30, 0))
-        assert fitted.split_ == {"fitting": 30 - count, "calibration": count, "seed": 0}
