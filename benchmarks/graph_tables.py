@@ -11,7 +11,6 @@ from cells import spread, table, threads
 from attractor.files import read_json
 
 SETS = ("MUTAG", "ENZYMES", "PROTEINS", "NCI1", "Mutagenicity", "DD")
-FULL = SETS[:4]  # of which every fold is done
 METHODS = {
     "attractor": "**attractor**",
     "gin": "GIN",
@@ -22,13 +21,27 @@ METHODS = {
 
 def tables(results: Path) -> list[str]:
     """All of them."""
-    found = {name: read_json(path) for name in SETS if (path := results / f"graphs-{name}.json").exists()}
+    found = read(results)
     return [
         accuracy(found),
         protocols(found, read_json(results / "graphs-published.json")),
         odd(results),
         sizes(results),
     ]
+
+
+def read(results: Path) -> dict[str, Any]:
+    """What was measured of every set."""
+    return {name: read_json(path) for name in SETS if (path := results / f"graphs-{name}.json").exists()}
+
+
+def in_full(found: dict[str, Any]) -> dict[str, Any]:
+    """The sets of which every method has done every fold."""
+    return {name: result for name, result in found.items() if all(_whole(result["summary"].get(m)) for m in METHODS)}
+
+
+def _whole(row: dict[str, Any] | None) -> bool:
+    return row is not None and len(row["folds"]) == row["of"]
 
 
 def accuracy(found: dict[str, Any]) -> str:
@@ -46,13 +59,14 @@ def accuracy(found: dict[str, Any]) -> str:
         done = {f"{len(row['folds'])} of {row['of']}" for row in rows if row}
         cells = [spread(row["accuracy"], len(row["folds"]) > 1) if row else "" for row in rows]
         rows_of.append((name, ", ".join(sorted(done)), *cells))
-    rows_of.append((f"mean of {', '.join(FULL)}", "", *(f"{mean:.3f}" for mean in means(found).values())))
+    whole = in_full(found)
+    rows_of.append((f"mean of {', '.join(whole)}", "", *(f"{mean:.3f}" for mean in means(whole).values())))
     return "\n".join([*lines, *table(("set", "folds done", *METHODS.values()), rows_of)])
 
 
 def means(found: dict[str, Any]) -> dict[str, float]:
-    """Of every method over the sets that were done in full."""
-    return {m: mean(found[name]["summary"][m]["accuracy"]["mean"] for name in FULL) for m in METHODS}
+    """Of every method over the sets."""
+    return {m: mean(result["summary"][m]["accuracy"]["mean"] for result in found.values()) for m in METHODS}
 
 
 def protocols(found: dict[str, Any], published: dict[str, Any]) -> str:

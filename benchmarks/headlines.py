@@ -8,7 +8,7 @@ from typing import Any
 
 from cells import spread, table
 from detection_tables import SETS
-from graph_tables import FULL, METHODS, means
+from graph_tables import METHODS, in_full, means, read
 from node_tables import RIVALS
 
 from attractor.bench.cases import CASES
@@ -75,9 +75,10 @@ def nodes(results: Path) -> Iterator[Row]:
 
 def graphs(results: Path) -> Row:
     """The mean over the sets that were done in full."""
-    found = means({name: read_json(results / f"graphs-{name}.json") for name in FULL})
+    whole = in_full(read(results))
+    found = means(whole)
     best = _best(found, METHODS)
-    return f"Classes of whole graphs, mean of {', '.join(FULL)}", "accuracy", f"{found['attractor']:.3f}", best
+    return f"Classes of whole graphs, mean of {', '.join(whole)}", "accuracy", f"{found['attractor']:.3f}", best
 
 
 def speed(results: Path) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from attractor.training.loop import Objective, Schedule, Trainer, train
+from attractor.training.loop import Trainer, train
+from attractor.training.objective import Objective
+from attractor.training.schedule import Schedule
 
 
 def resumed_fit(fit: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -21,6 +21,7 @@ from attractor.files import (
     write_json,
     write_text,
 )
+from refusals import refusal
 
 
 def test_text_and_json_come_back(tmp_path: Path) -> None:
@@ -130,9 +131,8 @@ def test_trying_a_folder_leaves_it_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000])
 def test_broken_json_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.json") as caught:
+    with refusal(match=r"a\.json"):
         read_json(tmp_path / "a.json")
-    assert "\n" not in str(caught.value)
 
 
 def test_missing_json_and_a_folder_of_that_name_are_named(tmp_path: Path) -> None:

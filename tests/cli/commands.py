@@ -40,6 +40,17 @@ def run(*arguments) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
+def one_line(done: Done, *words: str) -> str:
+    """Exit code 2 and one clear line on stderr that holds every word."""
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("attractor: ")
+    for word in words:
+        assert word in last, last
+    return last
+
+
 def write_images(folder: Path, count: int, seed: int, spot: bool = False) -> Path:
     """Noisy grey gradients; ``spot`` puts a white square on each."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,18 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from commands import run, write_images
-
-
-def one_line(done, *words):
-    """Exit code 2 and one clear line on stderr that holds every word."""
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    assert "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("attractor: ")
-    for word in words:
-        assert word in last, last
-    return last
+from commands import one_line, run, write_images
 
 
 @pytest.mark.parametrize("command", [[Path(sys.executable).parent / "attractor"], [sys.executable, "-m", "attractor"]])

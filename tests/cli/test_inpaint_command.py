@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import Done, run, write_images
+from commands import one_line, run, write_images
 from PIL import Image
 
 from attractor.models import ImageET, ImageETConfig
@@ -40,13 +40,6 @@ def mask(tmp_path: Path) -> Path:
     pixels[20:50, 20:50] = 255
     Image.fromarray(pixels).save(tmp_path / "mask.png")
     return tmp_path / "mask.png"
-
-
-def one_line(done: Done, *words: str) -> None:
-    """Exit code 2 and one clear line that holds every word."""
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("attractor: ") and all(word in last for word in words), last
 
 
 def test_run_paints_what_the_mask_shows_and_nothing_else(painter: Path, photos: Path, mask: Path, tmp_path) -> None:

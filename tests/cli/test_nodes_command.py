@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import run
-from test_detect_command import one_line
+from commands import one_line, run
 
 from attractor.data.graphs.generated import power_law_graph
 from attractor.tasks import NodeAnomalyDetector

@@ -4,8 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from commands import TINY, run, write_images
-from test_detect_command import one_line
+from commands import TINY, one_line, run, write_images
 
 from attractor.cli.pretrain import SHIPPED
 from attractor.models.store import load_model

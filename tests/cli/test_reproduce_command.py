@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import run, write_images
-from test_detect_command import one_line
+from commands import one_line, run, write_images
 
 from attractor.reproduce.row import names
 

@@ -14,6 +14,7 @@ from attractor.interop import convert
 from attractor.models import ImageET, Selyne
 from attractor.models.store import save_tensors
 from parity import Arrays
+from refusals import refusal
 
 DESCENT = {"steps": 2, "step_size": 0.1}
 
@@ -24,11 +25,9 @@ def jax(golden) -> Arrays:
 
 
 def refused(path: Path, *said: str, **settings: object) -> None:
-    with pytest.raises(InputError) as caught:
+    with refusal(str(path), *said) as caught:
         convert(path, **settings)
-    message = str(caught.value)
-    assert "\n" not in message and str(path) in message and len(message) < 500, message
-    assert all(words in message for words in said), message
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(

@@ -21,17 +21,16 @@ from attractor.errors import InputError
 from attractor.interop import reading
 from attractor.interop.reading import read_tensors
 from attractor.models.store import save_tensors
+from refusals import refusal
 
 WEIGHTS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array(2.5, dtype=np.float32)}
 TENSORS = {name: torch.from_numpy(a) for name, a in WEIGHTS.items()}
 
 
 def refused(path: Path, *said: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with refusal(str(path), *said) as caught:
         read_tensors(path)
-    message = str(caught.value)
-    assert "\n" not in message and str(path) in message and len(message) < 400, message
-    assert all(words in message for words in said), message
+    assert len(str(caught.value)) < 400
 
 
 def write_zip(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:

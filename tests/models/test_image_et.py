@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from attractor.errors import InputError
 from attractor.models import ImageET, ImageETConfig
 from attractor.models.patches import patchify, unpatchify
+from refusals import refusal
 
 CONFIG = ImageETConfig(image_size=(16, 24), patch=4, dim=24, heads=2, head_dim=8, memories=16, steps=3, step_size=0.3)
 
@@ -130,6 +130,5 @@ def test_a_walk_has_a_trace_for_every_block(images: Tensor, hidden: Tensor) -> N
     ],
 )
 def test_what_does_not_fit_is_refused(model: ImageET, shape: tuple, hidden_shape: tuple, dtype, word: str) -> None:
-    with pytest.raises(InputError, match=word) as caught:
+    with refusal(match=word):
         model(torch.zeros(shape), torch.zeros(hidden_shape, dtype=dtype))
-    assert "\n" not in str(caught.value)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from attractor.energy import Context, Edges, base
+from attractor.energy import Context, Edges
+from attractor.energy.ops import in_blocks
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
 from attractor.models.store import load_model, save_model
@@ -84,7 +85,7 @@ def test_blocks_of_rows_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x, edges = network(), features(), graph()
     with torch.no_grad():
         whole = model(x, edges)
-        monkeypatch.setattr(base, "BLOCK", 7)
+        monkeypatch.setattr(in_blocks, "BLOCK", 7)
         torch.testing.assert_close(model(x, edges), whole, atol=1e-6, rtol=1e-5)
 
 

@@ -13,7 +13,8 @@ from attractor.errors import InputError
 from attractor.models.damage_net import DamageNet
 from attractor.training import damaged
 from attractor.training.damaged import DamageSpotting, damage_schedule, random_view, relit
-from attractor.training.loop import Schedule, train
+from attractor.training.loop import train
+from attractor.training.schedule import Schedule
 
 QUICK = Schedule(3, 8, lr=1e-2, weight_decay=1e-4, precision="fp32", checkpoint_seconds=0)
 

@@ -13,8 +13,9 @@ from attractor.errors import InputError
 from attractor.models import GraphET, GraphETConfig
 from attractor.training.graph_summaries import GraphSummaries, hide, summary
 from attractor.training.graphs import LABEL_SMOOTHING, GraphLabels, GraphObjective, Graphs, batches
-from attractor.training.loop import Schedule, train
+from attractor.training.loop import train
 from attractor.training.nodes import CLIP
+from attractor.training.schedule import Schedule
 from interrupted import assert_resumes_to_the_bit
 from rings import rings_and_paths
 

@@ -16,6 +16,7 @@ from attractor.models.store import load_model, save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import train
+from refusals import refusal
 
 SIZES = {"image_size": [16, 16], "patch": 4, "dim": 16, "heads": 2, "head_dim": 8, "memories": 16, "steps": 2}
 
@@ -144,9 +145,8 @@ def test_the_defaults_are_the_published_setting() -> None:
     ],
 )
 def test_bad_recipes_are_refused_in_one_line(change: dict, named: str) -> None:
-    with pytest.raises(InputError, match=rf"^r\.yaml: {named}: ") as caught:
+    with refusal(match=rf"^r\.yaml: {named}: "):
         InpaintRecipe.parse({"name": "a", "data": "b", **change}, "r.yaml")
-    assert "\n" not in str(caught.value)
 
 
 def test_images_that_the_patch_does_not_divide_are_refused() -> None:

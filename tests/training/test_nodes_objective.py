@@ -13,7 +13,7 @@ from attractor.data.graphs.generated import power_law_graph
 from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
-from attractor.training.loop import Schedule, train
+from attractor.training.loop import train
 from attractor.training.nodes import (
     CAUTION,
     PARTS,
@@ -26,6 +26,7 @@ from attractor.training.nodes import (
     reconstruction_error,
     turns,
 )
+from attractor.training.schedule import Schedule
 from interrupted import assert_resumes_to_the_bit
 
 GRAPH = power_law_graph(200, 500, 5, anomalies=0.2, seed=3)

@@ -10,8 +10,9 @@ from toys import SIZES, one_class, pictures
 
 from attractor.errors import InputError
 from attractor.models import Selyne, SelyneConfig
-from attractor.training.loop import Schedule, Trainer, train
+from attractor.training.loop import Trainer, train
 from attractor.training.oneclass import OneClass, latent_consistency, published_schedule
+from attractor.training.schedule import Schedule
 from parity import PRECISIONS, assert_golden
 
 

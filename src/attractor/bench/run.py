@@ -7,8 +7,9 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -69,40 +70,44 @@ def measure(
     ``peers``: the clone and the interpreter of every published code that is at hand; of the others ``say`` tells.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
         spec = {**case.spec, "seed": seed, "device": device}
         if case.inputs:
-            spec["file"] = str(case.inputs(folder, seed))
+            spec["file"] = str(case.inputs(Path(stack.enter_context(TemporaryDirectory())), seed))
         ours = precisions(device, say)
-        sides = {p: stack.enter_context(Side(p, case.side, {**spec, "precision": p})) for p in ours}
-        for name, file in case.peers.items():
-            if name in peers:
-                clone, python = peers[name]
-                asked = {**spec, "precision": "float32", "clone": str(clone)}
-                sides[name] = stack.enter_context(Side(name, file, asked, python))
-            else:
-                say(f"{name}: skipped, no checkout was given (--peer {name}=PATH)")
-        rates = stack.enter_context(Side("rates", "rates", {**spec, "precisions": ours}))
-        passes = sides["float32"].ready["operations"]
-        report: dict[str, Any] = {"title": case.title, "spec": case.spec, "turns": turns, "passes": {}}
-        report["runs_on"] = {name: side.ready["versions"] for name, side in sides.items()}
-        measured: list[Figures] = []
-        rounds_of: dict[str, list[dict[str, Figures]]] = {}
-        for name in passes:
-            rounds = []
-            for turn in range(turns):
-                say(f"{case.title}: {name}, turn {turn + 1} of {turns}")
-                order = list(sides) if turn % 2 == 0 else list(reversed(sides))
-                rounds.append({side: sides[side](name) for side in order})
-                measured.append({rate: rates(rate)["seconds"] for rate in rates.ready["operations"]})
-            rounds_of[name] = rounds
-        report["rates"] = {
-            rate: count / statistics.median(turn[rate] for turn in measured)
-            for rate, count in rates.ready["operations"].items()
-        }
-        for name, rounds in rounds_of.items():
-            report["passes"][name] = summary(rounds, passes[name], report["rates"])
-        return report
+        sides = {side.name: stack.enter_context(side) for side in _sides(case, peers, spec, ours, say)}
+        machine = stack.enter_context(Side("rates", "rates", {**spec, "precisions": ours}))
+        operations, limits = sides["float32"].ready["operations"], machine.ready["operations"]
+        rounds: dict[str, list[dict[str, Figures]]] = {name: [] for name in operations}
+        seconds: dict[str, list[float]] = {rate: [] for rate in limits}
+        for name, turn in product(operations, range(turns)):
+            say(f"{case.title}: {name}, turn {turn + 1} of {turns}")
+            order = list(sides) if turn % 2 == 0 else list(reversed(sides))
+            rounds[name].append({side: sides[side](name) for side in order})
+            for rate in limits:
+                seconds[rate].append(machine(rate)["seconds"])
+    rates = {rate: count / statistics.median(seconds[rate]) for rate, count in limits.items()}
+    return {
+        "title": case.title,
+        "spec": case.spec,
+        "turns": turns,
+        "passes": {name: summary(rounds[name], count, rates) for name, count in operations.items()},
+        "runs_on": {name: side.ready["versions"] for name, side in sides.items()},
+        "rates": rates,
+    }
+
+
+def _sides(
+    case: Case, peers: dict[str, tuple[Path, str]], spec: dict[str, Any], ours: list[str], say: Say
+) -> Iterator[Side]:
+    """Ours in every precision, then every published code that is at hand."""
+    for precision in ours:
+        yield Side(precision, case.side, {**spec, "precision": precision})
+    for name, file in case.peers.items():
+        if name in peers:
+            clone, python = peers[name]
+            yield Side(name, file, {**spec, "precision": "float32", "clone": str(clone)}, python)
+        else:
+            say(f"{name}: skipped, no checkout was given (--peer {name}=PATH)")
 
 
 def precisions(device: str, say: Say) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from attractor.cli.output import print_json, report_unreadable, yes
+from attractor.cli.output import print_json, report_unreadable, unreadable_json, yes
 from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, require_writable, write_text
@@ -15,8 +15,8 @@ from attractor.percent import percent
 
 if TYPE_CHECKING:
     from attractor.tasks import AnomalyDetector
-    from attractor.tasks.detection.detector import ImageScores
     from attractor.tasks.detection.evaluation import Evaluation
+    from attractor.tasks.detection.scores import ImageScores
 
 app = typer.Typer(no_args_is_help=True, help="Find the odd images, having seen only normal ones.")
 
@@ -75,7 +75,7 @@ def fit(
 def _save(detector: AnomalyDetector, output: Path) -> None:
     """Save it, and say how it decides and what could not be read."""
     detector.save(output)
-    report_unreadable([(error.path, error.reason) for error in detector.unreadable_])
+    report_unreadable(detector.unreadable_)
     calibrator = detector.calibrators_[detector.method]
     rate = percent(calibrator.achievable_rate)
     print(f"{output}: {detector.method} flags scores above {calibrator.threshold:.6g}, {rate} of normal images")
@@ -120,12 +120,11 @@ def score(
         from attractor.report import write_heat_maps
 
         write_heat_maps(result.names, result.heats, result.heat_limits, heat)
-    unreadable = [(error.path, error.reason) for error in result.unreadable]
     if as_json:
-        print_json(_score_json(detector, result, rows, unreadable))
+        print_json(_score_json(detector, result, rows))
     else:
         print(csv_text(header, [(p, f"{s:.6g}", f"{v:.4g}", yes(a)) for p, s, v, a in rows]), end="")
-    report_unreadable(unreadable)
+    report_unreadable(result.unreadable)
     if not rows:
         raise InputError("none of the images could be read; nothing was scored")
 
@@ -134,7 +133,7 @@ def _scores(result: ImageScores) -> list[float]:
     return result.scores[result.method].tolist()
 
 
-def _score_json(detector: Any, result: ImageScores, rows: list[tuple], unreadable: list[tuple[str, str]]) -> dict:
+def _score_json(detector: Any, result: ImageScores, rows: list[tuple]) -> dict:
     calibrator = detector.calibrators_[result.method]
     images = [
         {
@@ -151,7 +150,7 @@ def _score_json(detector: Any, result: ImageScores, rows: list[tuple], unreadabl
         "threshold": calibrator.threshold,
         "false_alarm_rate": calibrator.achievable_rate,
         "images": images,
-        "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable],
+        "unreadable": unreadable_json(result.unreadable),
     }
 
 
@@ -166,6 +165,7 @@ def evaluate(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Measure a detector on labelled images."""
+    from attractor.data.images import UnreadableImage
     from attractor.data.layouts import labelled_folder
     from attractor.tasks import AnomalyDetector, evaluate_images
 
@@ -183,7 +183,7 @@ def evaluate(
         print_json(evaluation.summary())
     else:
         print_evaluation(evaluation)
-    report_unreadable(evaluation.unreadable)
+    report_unreadable([UnreadableImage(*found) for found in evaluation.unreadable])
 
 
 def _named(folder: Path) -> str:

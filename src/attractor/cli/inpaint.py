@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from attractor.cli.inpaint_fit import fit
-from attractor.cli.output import print_json, report_unreadable
+from attractor.cli.output import print_json, report_unreadable, unreadable_json
 from attractor.console import stderr
 from attractor.errors import InputError
 from attractor.files import csv_text, replacing, require_writable
@@ -51,19 +51,13 @@ def run(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Fill in images: one row a file, with the share hidden and how near the original the filling is (PSNR, dB)."""
-    from attractor.data.images import UnreadableImage, is_image_name
+    from attractor.data.images import UnreadableImage
     from attractor.data.sources import as_source
     from attractor.tasks.inpainting.inpainter import Inpainter
 
     source = as_source([str(path) for path in images])
     hidden = _hidden(mask, random, block, len(source))
-    as_folder = len(source) > 1 or output.is_dir() or not output.suffix
-    if not as_folder and not is_image_name(output):
-        raise InputError(f"{output}: {output.suffix} is no picture's extension; name it .png")
-    require_writable(output if as_folder else output.parent)
-    stems = [Path(name).stem[:60] for name in source.names]
-    numbered = [f"{i:05d}_{stem}" for i, stem in enumerate(stems)] if len(source) > 1 else stems
-    targets = [output / f"{name}.png" for name in numbered] if as_folder else [output]
+    targets = _targets(output, source.names)
     _spare(targets, source.names)
     unreadable: list[UnreadableImage] = []
     inpainter = Inpainter(model, rule=rule, steps=steps, step_size=step_size, size=size)
@@ -75,10 +69,10 @@ def run(
         unsettled += painting.unsettled
     if not rows:
         raise InputError(f"nothing was painted: {unreadable[0]}")
-    report_unreadable([(error.path, error.reason) for error in unreadable])
+    report_unreadable(unreadable)
     _warn_unsettled(unsettled)
     if as_json:
-        print_json({"images": rows, "unreadable": [{"path": e.path, "reason": e.reason} for e in unreadable]})
+        print_json({"images": rows, "unreadable": unreadable_json(unreadable)})
     else:
         cells = [(row["path"], row["output"], f"{row['hidden']:.3f}", f"{row['psnr']:.2f}") for row in rows]
         print(csv_text(("path", "output", "hidden", "psnr"), cells), end="")
@@ -136,7 +130,7 @@ def evaluate(
         print_json({"model": model, **result})
     else:
         _print_evaluation(result)
-    report_unreadable([(error.path, error.reason) for error in unreadable])
+    report_unreadable(unreadable)
 
 
 def _hidden(mask: Path | None, random: float | None, block: bool, images: int) -> Any:
@@ -155,6 +149,19 @@ def _warn_unsettled(images: int) -> None:
     if images:
         which = "the descent" if images == 1 else f"the descents of {images} images"
         stderr.print(f"warning: {which} reached no fixed point within the steps given; raise --steps")
+
+
+def _targets(output: Path, names: list[str]) -> list[Path]:
+    """Where each filled image goes: OUTPUT itself where it names a picture for one, else into that folder."""
+    from attractor.data.images import is_image_name
+
+    as_folder = len(names) > 1 or output.is_dir() or not output.suffix
+    if not as_folder and not is_image_name(output):
+        raise InputError(f"{output}: {output.suffix} is no picture's extension; name it .png")
+    require_writable(output if as_folder else output.parent)
+    stems = [Path(name).stem[:60] for name in names]
+    numbered = [f"{i:05d}_{stem}" for i, stem in enumerate(stems)] if len(names) > 1 else stems
+    return [output / f"{name}.png" for name in numbered] if as_folder else [output]
 
 
 def _spare(targets: list[Path], images: list[str]) -> None:

@@ -45,7 +45,7 @@ def fit(
         inpainter = _fit_recipe(settings, data, output, resume)
     else:
         inpainter = Inpainter(**given).fit(data, checkpoint=output, resume=resume)
-    report_unreadable([(error.path, error.reason) for error in inpainter.unreadable_])
+    report_unreadable(inpainter.unreadable_)
     write_painter(inpainter, output, write_inpainting_figure)
     last = inpainter.history_[-1]
     figures = {name.removeprefix("val_psnr_"): value for name, value in last.items() if name.startswith("val_psnr_")}

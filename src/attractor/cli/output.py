@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attractor.console import stderr
 from attractor.files import json_text
+
+if TYPE_CHECKING:
+    from attractor.data.images import UnreadableImage
 
 
 def print_json(values: Any) -> None:
@@ -33,12 +36,17 @@ def print_explanations(
         stderr.print(f"drawn: {picture}")
 
 
-def report_unreadable(unreadable: Sequence[tuple[str, str]]) -> None:
+def report_unreadable(unreadable: Sequence[UnreadableImage]) -> None:
     """Name every file that was left out, on stderr."""
     if unreadable:
         one = len(unreadable) == 1
         stderr.print(
             f"{len(unreadable)} file{'' if one else 's'} could not be used and {'is' if one else 'are'} left out:"
         )
-        for path, reason in unreadable:
-            stderr.print(f"  {' '.join(path.splitlines())}: {reason}")
+        for error in unreadable:
+            stderr.print(f"  {' '.join(error.path.splitlines())}: {error.reason}")
+
+
+def unreadable_json(unreadable: Sequence[UnreadableImage]) -> list[dict[str, str]]:
+    """The same for machines."""
+    return [{"path": error.path, "reason": error.reason} for error in unreadable]

@@ -34,7 +34,7 @@ def pretrain(
     size, channels = settings.config(1).image_size, settings.config(1).channels
     train_set = load_labelled(root, settings.train_split, size, channels)
     val_set = load_labelled(root, settings.val_split, size, channels, classes=train_set.classes)
-    report_unreadable([(error.path, error.reason) for error in [*train_set.unreadable, *val_set.unreadable]])
+    report_unreadable([*train_set.unreadable, *val_set.unreadable])
     counts = f"{len(train_set.labels)} training and {len(val_set.labels)} validation images"
     stderr.print(f"{counts} of {len(train_set.classes)} classes")
     result = run_pretraining(settings, train_set, val_set, output, write_training_figures, resume)

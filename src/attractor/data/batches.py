@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -32,23 +33,11 @@ def view_batches(
     The views of one image follow one another. Unreadable images are appended to ``unreadable`` and skipped; a bounded
     number of images is decoded ahead, so memory does not grow with the source.
     """
-    h, w = viewing.size
-
-    def load(i: int) -> tuple[Canvas, np.ndarray] | UnreadableImage:
-        try:
-            pixels, image_size = read_canvas(source, i, viewing)
-        except UnreadableImage as error:
-            return error
-        origins = viewing.origins(*pixels.shape[:2])
-        views = [pixels[top : top + h, left : left + w] for top, left in origins]
-        if viewing.tiles:
-            views.append(resize(pixels, viewing.size))
-        return Canvas(i, image_size, pixels.shape[:2], origins, overview=viewing.tiles), np.stack(views)
-
     canvases: list[Canvas] = []
     views: list[np.ndarray] = []
     count = 0
-    for item in in_order(load, len(source), workers, ahead=32 if viewing.tiles else batch_size):
+    look_at = partial(_look_at, source, viewing)
+    for item in in_order(look_at, len(source), workers, ahead=32 if viewing.tiles else batch_size):
         if isinstance(item, UnreadableImage):
             unreadable.append(item)
             continue
@@ -60,6 +49,19 @@ def view_batches(
             canvases, views, count = [], [], 0
     if views:
         yield canvases, _to_tensor(views)
+
+
+def _look_at(source: ImageSource, viewing: Viewing, i: int) -> tuple[Canvas, np.ndarray] | UnreadableImage:
+    """Image ``i`` and its views, uint8 ``(V, h, w, C)``; the error where it cannot be read."""
+    try:
+        pixels, image_size = read_canvas(source, i, viewing)
+    except UnreadableImage as error:
+        return error
+    (h, w), origins = viewing.size, viewing.origins(*pixels.shape[:2])
+    views = [pixels[top : top + h, left : left + w] for top, left in origins]
+    if viewing.tiles:
+        views.append(resize(pixels, viewing.size))
+    return Canvas(i, image_size, pixels.shape[:2], origins, overview=viewing.tiles), np.stack(views)
 
 
 def read_canvas(source: ImageSource, i: int, viewing: Viewing) -> tuple[np.ndarray, tuple[int, int]]:

@@ -12,7 +12,7 @@ from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.rules import Rule, find_rule
 from attractor.dynamics.trace import Recorder, Trace
 from attractor.energy import Context, Energy
-from attractor.energy.base import is_number, require_positive
+from attractor.energy.checks import is_number, require_positive
 from attractor.errors import InputError
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
-from attractor.energy.base import is_number
+from attractor.energy.checks import is_number
 from attractor.errors import InputError
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attractor.dynamics.landscape import Landscape
 from attractor.dynamics.trace import Recorder
-from attractor.energy.base import require_positive
+from attractor.energy.checks import require_positive
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, real_tokens, require_positive, require_sizes
+from attractor.energy.base import Energy
+from attractor.energy.checks import require_positive, require_sizes
+from attractor.energy.context import Context, real_tokens
 from attractor.energy.ops import Heads, Surroundings, attend, attention_maps, queries_keys
 
 

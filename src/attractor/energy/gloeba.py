@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import require_sizes
+from attractor.energy.checks import require_sizes
 from attractor.energy.ops import Linear, merge_heads, softmax_attention, split_heads
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError

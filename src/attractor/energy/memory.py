@@ -8,8 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import Context, Energy, in_blocks, is_number, real_tokens, require_positive, require_sizes
+from attractor.energy.base import Energy
+from attractor.energy.checks import is_number, require_positive, require_sizes
+from attractor.energy.context import Context, real_tokens
 from attractor.energy.ops import linear, memory_force
+from attractor.energy.ops.in_blocks import in_blocks
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 

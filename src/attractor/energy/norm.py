@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.base import require_positive, require_sizes
+from attractor.energy.checks import require_positive, require_sizes
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from attractor.dynamics import Rule, Trace, descend
 from attractor.energy import Context, Edges, EnergyAttention, EnergyLayerNorm, EnergySum, HopfieldMemory
-from attractor.energy.base import in_blocks
 from attractor.energy.ops import Linear
+from attractor.energy.ops.in_blocks import in_blocks
 from attractor.errors import InputError
 from attractor.models.config import NodeETConfig
 from attractor.models.standardize import Standardize

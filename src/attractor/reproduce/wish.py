@@ -9,8 +9,7 @@ from typing import Any
 
 from attractor.errors import InputError
 from attractor.reproduce.row import Row
-
-SEEDS = 2**32  # as many as every generator takes
+from attractor.tasks.settings import SEEDS
 
 
 @dataclass(frozen=True)

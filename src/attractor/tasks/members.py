@@ -15,7 +15,8 @@ from attractor.models.store import build, load_weights
 from attractor.tasks.saving import WEIGHTS
 from attractor.tasks.settings import above_zero, seed, whole_number
 from attractor.training.checkpoint import CHECKPOINT
-from attractor.training.loop import History, Schedule
+from attractor.training.loop import History
+from attractor.training.schedule import Schedule
 
 Network = TypeVar("Network")
 

@@ -1,1 +1,1 @@
-"""One loop over an :class:`~attractor.training.loop.Objective`: schedules, checkpoints, resume."""
+"""One loop over an :class:`~attractor.training.objective.Objective`: schedules, checkpoints, resume."""

@@ -13,6 +13,7 @@ from attractor.files import replacing
 
 CHECKPOINT = "checkpoint.pt"  # in the folder of its run
 VERSION = 1
+PARTS = {"schedule", "objective", "optimizer", "rate", "rng", "progress"}  # of a run
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -35,3 +36,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise InputError(f"{path} is not a checkpoint of version {VERSION}; remove it and start again")
     return state
+
+
+def require_resumable(path: Path, state: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Raise :class:`InputError` where ``state`` of ``path`` lacks a part, or is of a run with other ``settings``.
+
+    A setting that it does not name counts as the same, and how often to checkpoint may change.
+    """
+    if missing := PARTS - set(state):
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; remove it and start again")
+    before = state["schedule"]
+    changed = [k for k in settings if settings[k] != before.get(k, settings[k]) and k != "checkpoint_seconds"]
+    if changed:
+        raise InputError(f"{path} was written with other settings ({', '.join(changed)}); resume with the same recipe")

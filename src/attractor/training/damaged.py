@@ -11,7 +11,8 @@ from attractor.models.damage_net import STRIDE, DamageNet, judged
 from attractor.models.store import fingerprint
 from attractor.training.damage import simulate_damage
 from attractor.training.damage_shapes import log_uniform
-from attractor.training.loop import Objective, Schedule
+from attractor.training.objective import Objective
+from attractor.training.schedule import Schedule
 
 VIEWS = 4096  # random views that make an epoch, however many images there are
 

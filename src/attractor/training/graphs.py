@@ -12,7 +12,7 @@ from torch import Tensor
 from attractor.data.graphs.packed import PackedGraphs
 from attractor.models import GraphBatch, GraphET
 from attractor.models.store import fingerprint
-from attractor.training.loop import Objective
+from attractor.training.objective import Objective
 
 LABEL_SMOOTHING = 0.05
 AVERAGE = 0.99  # share of the running mean that a step keeps, once past the first steps

@@ -16,7 +16,7 @@ from attractor.models.patches import patchify
 from attractor.models.store import save_model
 from attractor.scoring.inpainting import hidden_mse, psnr
 from attractor.training.augment import LightViews
-from attractor.training.loop import Objective
+from attractor.training.objective import Objective
 from attractor.training.recipe import Beta, Model, Recipe, require_reflected
 from attractor.training.strict import Strict
 

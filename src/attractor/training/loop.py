@@ -1,84 +1,30 @@
-"""The one training loop: an objective, a schedule, devices and ranks through Accelerate, checkpoints that resume."""
+"""The one training loop: epochs and batches, devices and ranks through Accelerate, checkpoints that resume."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from dataclasses import asdict, dataclass
-from numbers import Integral, Real
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from attractor.console import progress, stderr
 from attractor.errors import InputError
 from attractor.files import discard_unfinished
 from attractor.models.device import has_bf16
-from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from attractor.training.schedule import decay_groups, warmup_cosine
+from attractor.training.checkpoint import CHECKPOINT, load_checkpoint, require_resumable, save_checkpoint
+from attractor.training.objective import Objective
+from attractor.training.schedule import Schedule, decay_groups, warmup_cosine
 from attractor.training.seeding import rng_state, seeded, set_rng_state
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
-PARTS = {"schedule", "objective", "optimizer", "rate", "rng", "progress"}  # of a checkpoint
-
-
-class Objective(nn.Module):
-    """What is trained and on what: holds the model and the resident training set, and gives the loss of a batch.
-
-    ``examples`` is the number of training examples. Augmentation and dropout draw from the global generators, which
-    the loop seeds, checkpoints and puts back.
-    """
-
-    examples: int
-    score: str | None = None  # validation figure whose maximum is "best"; None: the last weights are the result
-    settings: dict[str, Any] = {}  # noqa: RUF012  plain values that a resumed run must share, beside the schedule
-
-    def forward(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of the training examples ``indices (B,)`` and the terms worth logging."""
-        raise NotImplementedError
-
-    def after_step(self) -> None:
-        """Called after every optimizer step."""
-
-    def validate(self) -> dict[str, float]:
-        """Validation figures, named ``val_...``."""
-        return {}
-
-    def keep(self, name: str, folder: Path) -> None:
-        """Write the model as ``folder/name``; called with ``"best"`` and ``"final"``."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast: AdamW, linear warm-up, cosine to ``final_lr``, gradient clipping, patience in epochs.
-
-    ``precision`` is ``"bf16"`` (autocast), ``"fp32"``, or ``"auto"``: bf16 where the machine computes in it.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    warmup_epochs: float = 0.0
-    final_lr: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip: float = 5.0
-    patience: int | None = None
-    precision: str = "auto"
-    seed: int = 0
-    checkpoint_seconds: float = 60.0
-    validate_every: int = 1  # epochs
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, Real):  # of NumPy, say, which a checkpoint would not take
-                object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
 
 
 def epoch_batches(examples: int, schedule: Schedule, epoch: int, rank: int, ranks: int) -> list[Tensor]:
@@ -163,14 +109,7 @@ class Trainer:
         if self.path is None:
             raise InputError("resume needs the folder of the interrupted run")
         state = load_checkpoint(self.path)
-        if missing := PARTS - set(state):
-            raise InputError(f"{self.path} lacks {', '.join(sorted(missing))}; remove it and start again")
-        mine, theirs = self.settings, state["schedule"]
-        changed = [k for k in mine if mine[k] != theirs.get(k, mine[k]) and k != "checkpoint_seconds"]
-        if changed:
-            raise InputError(
-                f"{self.path} was written with other settings ({', '.join(changed)}); resume with the same recipe"
-            )
+        require_resumable(self.path, state, self.settings)
         try:
             self.objective.load_state_dict(state["objective"])
         except RuntimeError:

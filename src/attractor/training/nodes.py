@@ -15,7 +15,7 @@ from attractor.energy import Edges
 from attractor.models import NodeET
 from attractor.models.store import fingerprint
 from attractor.scoring.thresholds import best_threshold, node_metrics
-from attractor.training.loop import Objective
+from attractor.training.objective import Objective
 
 PARTS = 4  # turns in which the features of a node are hidden
 HASH = 0x9E3779B97F4A7C15 - 2**64  # 2^64 over the golden ratio (Knuth, volume 3, 6.4): mixes low bits into high ones

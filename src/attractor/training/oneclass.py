@@ -13,7 +13,8 @@ from attractor.models import Selyne
 from attractor.models.store import fingerprint
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import LightViews
-from attractor.training.loop import Objective, Schedule
+from attractor.training.objective import Objective
+from attractor.training.schedule import Schedule
 
 RECONSTRUCTION_WEIGHT = math.log(5)
 CONSISTENCY_WEIGHT = math.pi / 10

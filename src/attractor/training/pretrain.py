@@ -17,7 +17,7 @@ from attractor.models.config import Config
 from attractor.models.store import save_model
 from attractor.scoring.reconstruction import reconstruction_energy
 from attractor.training.augment import PretrainAugmentation, mixup
-from attractor.training.loop import Objective
+from attractor.training.objective import Objective
 from attractor.training.recipe import Model, Recipe, require_reflected
 from attractor.training.strict import Strict
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from attractor.errors import InputError
 from attractor.models.config import Config, preset
-from attractor.training.loop import Schedule
+from attractor.training.schedule import Schedule
 from attractor.training.start import require_same_sizes, starting_model
 from attractor.training.strict import Strict, problem
 

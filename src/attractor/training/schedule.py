@@ -1,12 +1,41 @@
-"""Learning-rate schedule and parameter groups."""
+"""How long and how fast training goes: its settings, the learning rate, and which parameters decay."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from numbers import Integral, Real
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: AdamW, linear warm-up, cosine to ``final_lr``, gradient clipping, patience in epochs.
+
+    ``precision`` is ``"bf16"`` (autocast), ``"fp32"``, or ``"auto"``: bf16 where the machine computes in it.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup_epochs: float = 0.0
+    final_lr: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = 5.0
+    patience: int | None = None
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint_seconds: float = 60.0
+    validate_every: int = 1  # epochs
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, Real):  # of NumPy, say, which a checkpoint would not take
+                object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
 
 
 def warmup_cosine(optimizer: Optimizer, warmup: int, total: int, final_ratio: float) -> LambdaLR:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attractor.dynamics import descend
 from attractor.energy import Context, EnergyAttention, EnergyLayerNorm, HopfieldMemory
-from attractor.energy.ops import align, alignment
+from attractor.energy.ops import Surroundings, align, alignment
 
 ONES = torch.ones(2, 3, 3)
 CASES: dict[str, tuple[Context | None, int, str]] = {  # 36 scores: context, SMALL, who computes
@@ -37,9 +37,10 @@ def test_choice_of_implementation(called: list[str], monkeypatch: pytest.MonkeyP
     context, small, expected = CASES[case]
     monkeypatch.setattr(alignment, "SMALL", small)
     q, k = torch.randn(2, 2, 2, 3, 4, dtype=torch.float64)
-    aligned = align(q, k, context, False)
+    around = Surroundings(context, include_self=False)
+    aligned = align(q, k, around)
     assert called == [expected]
-    torch.testing.assert_close(tuple(aligned), tuple(alignment.reference(q, k, context, False)))
+    torch.testing.assert_close(tuple(aligned), tuple(alignment.reference(q, k, around)))
 
 
 class Descent(nn.Module):

@@ -13,7 +13,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from attractor.energy import Edges
 from attractor.energy.ops import edge_products
 from attractor.energy.ops.bfloat16 import array
-from attractor.energy.ops.threads import compiled
+from attractor.energy.ops.compiling import compiled
 from many_threads import cut_for_two_threads
 
 N, HEADS, WIDTH = 12, 3, 5

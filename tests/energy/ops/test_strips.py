@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from attractor.energy import Context
 from attractor.energy.ops import strips as module
-from attractor.energy.ops.alignment import reference
+from attractor.energy.ops.alignment import Surroundings, reference
 from attractor.energy.ops.strips import strips
 
 N = 5
@@ -40,7 +40,10 @@ def operands(n: int = N, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Te
 @pytest.mark.parametrize("mask", MASKS)
 def test_equals_the_reference_with_its_gradients(tiles: None, mask: str, include_self: bool) -> None:
     q, k = operands()
-    mine, plain = strips(q, k, MASKS[mask], include_self), reference(q, k, Context(tokens=MASKS[mask]), include_self)
+    mine, plain = (
+        strips(q, k, MASKS[mask], include_self),
+        reference(q, k, Surroundings(Context(tokens=MASKS[mask]), include_self)),
+    )
     torch.testing.assert_close(mine, tuple(plain), rtol=1e-12, atol=1e-12)
     upstream = [torch.randn_like(t) for t in mine]
     for results in (slice(0, 3), slice(0, 1), slice(1, 2), slice(2, 3)):  # what is not used sends nothing back
@@ -79,7 +82,7 @@ def test_a_token_alone_sees_nobody_but_itself() -> None:
 
 def test_survives_scores_that_overflow_the_exponential() -> None:
     q, k = (100 * t.detach() for t in operands(dtype=torch.float32))
-    exact = reference(q.double(), k.double(), Context(tokens=PADDED), False)
+    exact = reference(q.double(), k.double(), Surroundings(Context(tokens=PADDED), False))
     for mine, expected in zip(strips(q, k, PADDED, False), exact, strict=True):
         torch.testing.assert_close(mine.double(), expected, rtol=1e-4, atol=1e-2)
 

@@ -1,13 +1,12 @@
 """Which graphs train and which validate: a stratified tenth is held out, and test graphs are what is left."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attractor.errors import InputError
 from attractor.tasks.graphs.split import resolve_split
+from refusals import refusal
 
 
 @settings(max_examples=30)
@@ -31,17 +30,6 @@ def test_another_seed_holds_out_others():
 def test_without_classes_all_graphs_take_part():
     split = resolve_split(30, None, None, None, 0)
     assert (len(split.train), len(split.validation), len(split.test)) == (27, 3, 0)
-
-
-def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_graphs():
-    y = torch.arange(60) % 2
-    y[50:] = -1
-    mask = torch.arange(60) < 30
-    held = resolve_split(60, y, mask.numpy(), None, 0)
-    assert set(torch.cat([held.train, held.validation]).tolist()) == set(range(30))
-    assert held.test.tolist() == list(range(30, 50))
-    others = resolve_split(60, y, None, np.arange(10), 0)
-    assert others.train.tolist() == list(range(10, 50)) and others.validation.tolist() == list(range(10))
 
 
 def test_nothing_need_validate():
@@ -68,6 +56,5 @@ UNKNOWN = torch.where(torch.arange(20) < 3, -1, torch.arange(20) % 2)
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(y, train, validation, words):
-    with pytest.raises(InputError, match=words) as caught:
+    with refusal(match=words):
         resolve_split(20, y, train, validation, 0)
-    assert "\n" not in str(caught.value)

@@ -25,17 +25,6 @@ def test_without_labels_all_nodes_take_part():
     assert (len(split.train), len(split.validation), len(split.test)) == (20, 10, 0)
 
 
-def test_what_is_not_given_comes_of_the_rest_and_never_of_the_test_nodes():
-    y = torch.arange(60) % 2
-    y[50:] = -1
-    mask = torch.arange(60) < 30
-    held = resolve_split(60, y, mask.numpy(), None, 0)
-    assert set(torch.cat([held.train, held.validation]).tolist()) == set(range(30))
-    assert held.test.tolist() == list(range(30, 50))
-    others = resolve_split(60, y, None, range(10), 0)
-    assert others.train.tolist() == list(range(10, 50)) and others.validation.tolist() == list(range(10))
-
-
 def test_one_anomaly_cannot_be_on_both_sides():
     with pytest.raises(InputError, match="too few of one class"):
         resolve_split(60, torch.arange(60) // 59, None, None, 0)

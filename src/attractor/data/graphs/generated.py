@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from attractor.data.graphs.node_graph import NodeGraph
-from attractor.energy.base import require_positive
+from attractor.energy.checks import require_positive
 from attractor.errors import InputError
 
 COMMUNITIES = 8

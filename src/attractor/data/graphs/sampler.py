@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from attractor.energy import Edges
-from attractor.energy.ops.threads import compiled
+from attractor.energy.ops.compiling import compiled
 from attractor.errors import InputError
 
 

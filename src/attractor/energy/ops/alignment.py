@@ -15,7 +15,7 @@ from attractor.energy.ops.precision import at_least_float32
 from attractor.energy.ops.strips import strips
 
 if TYPE_CHECKING:
-    from attractor.energy.base import Context
+    from attractor.energy.context import Context
     from attractor.energy.edges import Edges
 
 # Up to this many scores the reference is the faster one (65 tokens, 12 heads: 10 %): see benchmarks/LOG.md.
@@ -40,24 +40,32 @@ class Mixing(NamedTuple):
     back: Tensor
 
 
+class Surroundings(NamedTuple):
+    """Who sees whom: those that the ``context`` leaves, or along ``edges``, self-loops included, in place of these.
+
+    ``weights (E, H)`` or ``(E, 1)`` multiply the scores along edges.
+    """
+
+    context: Context | None = None
+    include_self: bool = True
+    edges: Edges | None = None
+    weights: Tensor | None = None
+
+
+EVERYBODY = Surroundings()
+
+
 def align(
-    q: Tensor,
-    k: Tensor,
-    context: Context | None = None,
-    include_self: bool = True,
-    edges: Edges | None = None,
-    weights: Tensor | None = None,
-    mixing: Mixing | None = None,
-    energy: bool = True,
+    q: Tensor, k: Tensor, around: Surroundings = EVERYBODY, mixing: Mixing | None = None, energy: bool = True
 ) -> Alignment:
     """The alignment of scores ``q k^T``, every scale already folded into ``q``; ``q, k (B, H, N, Y)``.
 
     Masks and weights of pairs are N x N themselves and go to the reference, and so do mixed heads, what is counted, and
     what is exported, which must run where this package is not installed. All else takes O(N) memory beyond ``SMALL``
-    scores. ``edges``, self-loops included, replace ``context`` and ``include_self``; ``weights (E, H)`` or ``(E, 1)``
-    multiply the scores along them. Mixed or weighted scores keep one number for every edge and head. Without
-    ``energy``, ``lse`` is meaningless.
+    scores. Mixed or weighted scores along edges keep one number for every edge and head. Without ``energy``, ``lse`` is
+    meaningless.
     """
+    context, include_self, edges, weights = around
     batch, heads, n, _ = q.shape
     if edges is not None and (mixing is not None or weights is not None):
         return _along_weighted(q, k, edges, weights, mixing)
@@ -68,16 +76,15 @@ def align(
     dense = context is not None and (context.pairs is not None or context.weights is not None)
     plain = is_for_torch_alone(q, k) or is_counted()
     if dense or mixing is not None or plain or batch * heads * n * n <= SMALL:
-        return reference(q, k, context, include_self, mixing)
+        return reference(q, k, around, mixing)
     tokens = context.tokens if context else None
     return Alignment(*strips(q, k, tokens, include_self, energy))
 
 
-def reference(
-    q: Tensor, k: Tensor, context: Context | None = None, include_self: bool = True, mixing: Mixing | None = None
-) -> Alignment:
+def reference(q: Tensor, k: Tensor, around: Surroundings = EVERYBODY, mixing: Mixing | None = None) -> Alignment:
     """The equations as they stand; holds the ``(B, H, N, N)`` scores."""
-    scores, p = _scores(q, k, context, include_self, mixing)
+    context = around.context
+    scores, p = _scores(q, k, context, around.include_self, mixing)
     lse = scores.logsumexp(dim=-1)
     lse = lse.masked_fill(lse <= torch.finfo(lse.dtype).min / 2, 0)
     if context is not None and context.weights is not None:
@@ -88,16 +95,9 @@ def reference(
     return Alignment(lse, p @ k, p.transpose(-2, -1) @ q)
 
 
-def attention_map(
-    q: Tensor,
-    k: Tensor,
-    context: Context | None = None,
-    include_self: bool = True,
-    edges: Edges | None = None,
-    weights: Tensor | None = None,
-    mixing: Mixing | None = None,
-) -> Tensor:
+def attention_map(q: Tensor, k: Tensor, around: Surroundings = EVERYBODY, mixing: Mixing | None = None) -> Tensor:
     """``P = softmax_B(S)``, ``(B, H, N, N)``; along edges ``(B, H, E)``."""
+    context, include_self, edges, weights = around
     if edges is not None and (mixing is not None or weights is not None):
         return _weighted_softmax(_to_nodes(q), _to_nodes(k), edges, weights, mixing, len(q))[0].permute(1, 2, 0)
     if edges is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from attractor.energy.ops.alignment import Alignment, Mixing, align, attention_map
+from attractor.energy.ops.alignment import Alignment, Mixing, Surroundings, align, attention_map
 from attractor.energy.ops.attention import merge_heads, split_heads
 from attractor.energy.ops.eager import is_transformed
 from attractor.energy.ops.linear_maps import linear
@@ -17,7 +17,6 @@ from attractor.energy.ops.passes.passed import passed
 from attractor.energy.ops.recomputing import recomputed
 
 if TYPE_CHECKING:
-    from attractor.energy.base import Context
     from attractor.energy.edges import Edges
 
 
@@ -31,15 +30,6 @@ class Heads(NamedTuple):
     bias: Tensor | None
     beta: Tensor | float
     mix: Tensor | None
-
-
-class Surroundings(NamedTuple):
-    """Who sees whom: those that the ``context`` leaves, or along ``edges``, with ``weights (E, H)`` or ``(E, 1)``."""
-
-    context: Context | None = None
-    include_self: bool = True
-    edges: Edges | None = None
-    weights: Tensor | None = None
 
 
 def attend(
@@ -69,8 +59,7 @@ def queries_keys(g: Tensor, heads: Heads) -> tuple[Tensor, Tensor]:
 
 def attention_maps(g: Tensor, heads: Heads, around: Surroundings) -> Tensor:
     """``P`` itself, ``(B, H, N, N)``; along edges ``(B, H, E)``."""
-    context, include_self, edges, weights = around
-    return attention_map(*queries_keys(g, heads), context, include_self, edges, weights, _mixing(heads))
+    return attention_map(*queries_keys(g, heads), around, _mixing(heads))
 
 
 def _by_one_pass(
@@ -118,8 +107,7 @@ def _mixing(heads: Heads) -> Mixing | None:
 
 
 def _aligned(g: Tensor, heads: Heads, around: Surroundings) -> Alignment:
-    context, include_self, edges, weights = around
-    return align(*queries_keys(g, heads), context, include_self, edges, weights, _mixing(heads))
+    return align(*queries_keys(g, heads), around, _mixing(heads))
 
 
 def _pulled(g: Tensor, heads: Heads, aligned: Alignment) -> Tensor:
@@ -147,7 +135,7 @@ def _force_by_samples(g: Tensor, heads: Heads, around: Surroundings) -> Tensor:
         w, b = into[:2], into[2:] or (None, None)
         q, k = (split_heads(linear(g, *own), heads.w.shape[1]) for own in zip(w, b, strict=True))
         context = None if around.context is None else around.context.rows(at)
-        aligned = align(q, k, context, around.include_self, energy=False)
+        aligned = align(q, k, around._replace(context=context), energy=False)
         return merge_heads(aligned.mix), merge_heads(aligned.pull)
 
     wq, wk = heads.w
@@ -167,7 +155,7 @@ def _force_by_head(g: Tensor, heads: Heads, edges: Edges) -> Tensor:
         bq, bk = (None, None) if heads.bias is None else heads.bias[:, head].to(g.dtype)
         q = linear(g, wq * beta, bq if bq is None else bq * beta)
         k = linear(g, wk, bk)
-        aligned = align(q.unsqueeze(1), k.unsqueeze(1), edges=edges)
+        aligned = align(q.unsqueeze(1), k.unsqueeze(1), Surroundings(edges=edges))
         force.flatten(0, 1).addmm_(aligned.mix.to(g.dtype).flatten(0, 2), wq)
         force.flatten(0, 1).addmm_(aligned.pull.to(g.dtype).flatten(0, 2), wk / beta)
         del q, k, aligned  # before the next head's are made

@@ -14,8 +14,9 @@ from torch import Tensor
 
 def array(t: Tensor) -> NDArray[Any]:
     """The tensor's memory for a compiled loop: int16 where it is bfloat16."""
-    t = t.detach().resolve_neg()
-    return (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).numpy()
+    if t.dtype == torch.bfloat16:
+        t = t.detach().resolve_neg().view(torch.int16)
+    return t.numpy(force=True)  # detached, in one call
 
 
 def widened(a: Any) -> Any:

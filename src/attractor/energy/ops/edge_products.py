@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from attractor.energy.ops.bfloat16 import rounded, widened
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_for_torch_alone
 from attractor.energy.ops.precision import at_least_float32, summed_in
-from attractor.energy.ops.threads import compiled, over_rows
+from attractor.energy.ops.threads import over_rows
 
 if TYPE_CHECKING:
     from attractor.energy.edges import Edges

@@ -9,7 +9,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from attractor.energy.ops.threads import compiled, over_rows
+from attractor.energy.ops.compiling import compiled
+from attractor.energy.ops.threads import over_rows
 
 Parts = tuple[Tensor, Tensor, Tensor]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attractor.energy.ops.threads import compiled, over_rows
+from attractor.energy.ops.compiling import compiled
+from attractor.energy.ops.threads import over_rows
 
 
 def compress(source: Tensor, target: Tensor, nodes: int, both: bool, loops: bool) -> tuple[Tensor, Tensor]:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from numba import njit
-from numba.core.caching import FunctionCache
 from torch import Tensor
 
 from attractor.energy.ops.bfloat16 import array
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Work = Callable[[], None]
 
 PARTS = 4  # of the rows for each thread: hubs and leaves lie unevenly
@@ -30,48 +23,6 @@ GROUPS = 2  # likewise, of what needs memory of its own for every part
 SMALL = 2**18  # numbers of rows and edges that take less time than it takes to share them out
 # With threads of our own the bar is higher: torch's idle ones spin for some milliseconds and compete for the cores.
 SMALL_FOR_OWN = 2**24
-# Sums may be regrouped, but NaN and infinity stay what they are.
-OPTIONS: Any = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-
-
-def compiled(function: Kernel) -> Kernel:
-    """The function in machine code, which is kept for the next process where there is a folder to keep it in."""
-    made = njit(**OPTIONS)(function)
-    with suppress(RuntimeError):  # no such folder
-        made._cache = _Cache(function)
-    return made
-
-
-class _Cache(FunctionCache):
-    """The machine code of one function, void when any file beside its own changes: numba looks at its own alone.
-
-    A file that cannot be read is none, and what cannot be written is compiled again by the next process.
-    """
-
-    def __init__(self, function: Kernel) -> None:
-        super().__init__(function)
-        own, beside = self._cache_file._source_stamp, _digest(Path(function.__code__.co_filename).parent)
-        self._cache_file._source_stamp = own, beside
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was kept for these types, None where there is nothing; what is damaged is thrown away."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:  # of any kind: there is no telling what a damaged pickle asks for
-            with suppress(OSError):
-                self.flush()  # else no index would be written over a damaged one
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep it, where the disk has room and what lies there can be read."""
-        with suppress(OSError, EOFError, UnpicklingError):
-            super().save_overload(sig, data)
-
-
-@cache
-def _digest(folder: Path) -> str:
-    """Of all Python files there."""
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))).hexdigest()
 
 
 def over_rows(kernel: Callable[..., None], indptr: Tensor, *tensors: Tensor, cells: int = 64) -> None:
@@ -92,7 +43,14 @@ def over_parts(kernel: Callable[..., None], count: int, *operands: Any, cells: i
     """Call ``kernel(*operands, first, last)`` for ranges of ``count`` pieces of work, of ``cells`` numbers each."""
     parts = min(count, _parts(count * cells))
     cuts = [count * part // parts for part in range(1, parts)]
-    _share_out(kernel, [array(o) if isinstance(o, Tensor) else o for o in operands], [0, *cuts, count])
+    _share_out(kernel, [_arrays(operand) for operand in operands], [0, *cuts, count])
+
+
+def _arrays(operand: Any) -> Any:
+    """Tensors, also those in a tuple, as compiled loops take them."""
+    if isinstance(operand, tuple):
+        return tuple(map(_arrays, operand))
+    return array(operand) if isinstance(operand, Tensor) else operand
 
 
 def shares(count: int) -> Tensor:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
@@ -19,45 +15,23 @@ from attractor.console import stderr
 from attractor.data.batches import view_batches_with_progress
 from attractor.data.images import UnreadableImage
 from attractor.data.sources import ImageSource, as_source
-from attractor.data.views import Canvas, Viewing, enlarge, shown_size
+from attractor.data.views import Viewing, enlarge, shown_size
 from attractor.errors import InputError
-from attractor.models import Selyne, SelyneConfig, preset
-from attractor.models.device import default_device
-from attractor.models.store import fingerprint, model_folder, pretrained
+from attractor.models import Selyne, SelyneConfig
+from attractor.models.store import model_folder
 from attractor.scoring.background import Background, load_background
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.methods import check_method
 from attractor.tasks import settings
+from attractor.tasks.detection.calibration import calibrated, digests
 from attractor.tasks.detection.saved import load_detector, save_detector
-from attractor.tasks.detection.scorer import ImageScorer, shown
+from attractor.tasks.detection.scorer import ImageScorer, joined, shown
+from attractor.tasks.detection.scores import ImageScores
+from attractor.tasks.detection.split import SMALLEST, resolve_split
 from attractor.tasks.detection.tuning import TUNINGS, tune
 from attractor.tasks.saving import Saved, whole_or_not_at_all
+from attractor.tasks.starting import starting_model
 from attractor.training.seeding import seeded
-
-SMALLEST = 10  # normal images without which neither a Gaussian nor a calibration means anything
-HEAT_SAMPLE = 2_000  # heat values a calibration image gives to the common colour scale
-
-
-@dataclass(frozen=True)
-class ImageScores:
-    """Scores of a set of images: the readable ones in order, and what could not be read.
-
-    ``indices`` are places in the input, ``scores[name] (n,)`` raw scores by method, ``p_values (n,)`` and
-    ``anomalous (n,)`` those of ``method``; ``heats[i]`` is the float32 heat map of image i at the size to show, when
-    asked for, and ``heat_limits`` their colour scale ``(low, high)``. Heat is that of ``method`` where it has a map,
-    else of what tells places best: ``combined`` in tiles with damage tuning, ``patches`` in others, ``places`` of whole
-    images.
-    """
-
-    names: list[str]
-    indices: list[int]
-    scores: dict[str, np.ndarray]
-    method: str
-    p_values: np.ndarray
-    anomalous: np.ndarray
-    unreadable: list[UnreadableImage]
-    heats: list[np.ndarray]
-    heat_limits: tuple[float, float]
 
 
 class AnomalyDetector(Saved, BaseEstimator):
@@ -147,7 +121,7 @@ class AnomalyDetector(Saved, BaseEstimator):
             tune(scorer, fitting, self.tuning, self.epochs, self.seed, checkpoint, resume)
         for canvases, views in view_batches_with_progress(fitting, scorer.viewing, "fitting", self.unreadable_):
             scorer.update(canvases, views)
-            self.fitted_on_.update(_digests(canvases, views))
+            self.fitted_on_.update(digests(canvases, views))
             if self.mirrored:
                 scorer.update(canvases, views.flip(-1))
         readable = len(fitting) - len(self.unreadable_)
@@ -187,19 +161,10 @@ class AnomalyDetector(Saved, BaseEstimator):
             settings.whole_number("epochs", self.epochs, 1)
 
     def _scorer(self) -> ImageScorer:
-        model = self._make_model()
+        model = starting_model(self.model, "selyne", self.pretrained)
         viewing = Viewing(model.config.image_size, self.tiles, self.resolution)
         ground = self._background(model.config)
         return ImageScorer(model, viewing, self.tuning == "damage", ground).to(model.cls_token.device)
-
-    def _make_model(self) -> Selyne:
-        if isinstance(self.model, Selyne):
-            model = copy.deepcopy(self.model)  # what the caller holds is not trained
-        elif self.pretrained:
-            model = pretrained(str(self.model))
-        else:
-            model = Selyne(preset(str(self.model), SelyneConfig))
-        return model.to(default_device()).eval()
 
     def _background(self, config: SelyneConfig) -> Background | None:
         """What came with the encoder, as long as that is left as it is; it is of whole images."""
@@ -208,50 +173,21 @@ class AnomalyDetector(Saved, BaseEstimator):
         return load_background(model_folder(str(self.model)), config)
 
     def _split(self, source: ImageSource, others: ImageSource | None) -> tuple[ImageSource, ImageSource]:
-        """Fitting and calibration images: ``others`` or some of ``source``, at random by ``seed``; printed once."""
-        n = len(source)
-        if n < SMALLEST:
-            raise InputError(f"{n} image{'s' * (n != 1)} in {source.place}; give {SMALLEST} or more normal images")
-        if others is not None:
-            fitting, held_out, how = source, others, "as given"
-        else:
-            needed = (math.ceil(1 / self.false_alarm_rate) - 1) / n
-            share = min(max(1 / 5, needed), 1 / 3) if self.calibration is None else self.calibration
-            count = min(n - SMALLEST // 2, max(1, round(share * n)))
-            order = np.random.default_rng(self.seed).permutation(n)
-            fitting, held_out = source.subset(np.sort(order[count:])), source.subset(np.sort(order[:count]))
-            how = f"seed {self.seed}"
+        """Fitting and calibration images; how many there are of each is printed once."""
+        fitting, held_out = resolve_split(source, others, self.false_alarm_rate, self.calibration, self.seed)
         self.split_ = {"fitting": len(fitting), "calibration": len(held_out), "seed": self.seed}
-        total = len(fitting) + len(held_out)
+        total, how = len(fitting) + len(held_out), f"seed {self.seed}" if others is None else "as given"
         stderr.print(f"{total} normal images: {len(fitting)} for fitting, {len(held_out)} for calibration ({how})")
         return fitting, held_out
 
     def _calibrate(self, scorer: ImageScorer, held_out: ImageSource) -> None:
-        """Conformal calibrators of every method, and the colour scale of the heat maps, from the held-out images."""
-        copies = 0
-        scores: dict[str, list[Tensor]] = {name: [] for name in scorer.names}
-        samples: dict[str, list[Tensor]] = {}
-        for canvases, views in view_batches_with_progress(held_out, scorer.viewing, "calibrating", self.unreadable_):
-            copies += sum(digest in self.fitted_on_ for digest in _digests(canvases, views))
-            batch, heats = scorer(canvases, views)
-            for name, values in batch.items():
-                scores[name].append(values)
-            for name, maps in heats.items():
-                samples.setdefault(name, []).extend(h.flatten()[:: max(1, h.numel() // HEAT_SAMPLE)] for h in maps)
-        if not samples:
-            raise InputError(
-                f"none of the {len(held_out)} calibration images can be read; the first: {self.unreadable_[0]}"
-            )
-        self.scorer_ = scorer
-        self.calibrators_ = {
-            name: ConformalCalibrator(self.false_alarm_rate).fit(torch.cat(values).numpy())
-            for name, values in scores.items()
-        }
-        self.heat_limits_ = {name: _colour_scale(torch.cat(sample).numpy()) for name, sample in samples.items()}
-        if copies:
+        """Decide by the held-out images, and say where that is worth less than it seems."""
+        found = calibrated(scorer, held_out, self.false_alarm_rate, self.fitted_on_, self.unreadable_)
+        self.scorer_, self.calibrators_, self.heat_limits_ = scorer, found.calibrators, found.heat_limits
+        if found.copies:
             stderr.print(
-                f"{copies} of {len(held_out)} calibration images are the same as images it was fitted on: unless new "
-                "ones are too, more of them are flagged than asked for; calibrate on others"
+                f"{found.copies} of {len(held_out)} calibration images are the same as images it was fitted on: unless "
+                "new ones are too, more of them are flagged than asked for; calibrate on others"
             )
         if warning := self.calibrators_[self.method].warning:
             stderr.print(warning)
@@ -265,27 +201,23 @@ class AnomalyDetector(Saved, BaseEstimator):
         source = as_source(images, self.scorer_.model.config.channels)
         unreadable: list[UnreadableImage] = []
         indices: list[int] = []
-        scores: dict[str, list[Tensor]] = {name: [torch.zeros(0, dtype=torch.float64)] for name in self.scorer_.names}
+        batches: list[dict[str, Tensor]] = []
         maps: list[np.ndarray] = []
         for canvases, views in view_batches_with_progress(source, self.scorer_.viewing, "scoring", unreadable):
             batch, heat = self.scorer_(canvases, views, heats)
+            batches.append(batch)
             indices += [canvas.index for canvas in canvases]
-            for name, values in batch.items():
-                scores[name].append(values)
             if heats:
-                maps += [
-                    enlarge(h, shown_size(*canvas.image_size))
-                    for h, canvas in zip(shown(heat, method), canvases, strict=True)
-                ]
-        arrays = {name: torch.cat(values).numpy() for name, values in scores.items()}
+                maps += map(enlarge, shown(heat, method), [shown_size(*canvas.image_size) for canvas in canvases])
+        scores = joined(batches, self.scorer_.names)
         calibrator = self.calibrators_[method]
         return ImageScores(
             names=[source.names[i] for i in indices],
             indices=indices,
-            scores=arrays,
+            scores=scores,
             method=method,
-            p_values=calibrator.p_value(arrays[method]),
-            anomalous=calibrator.is_anomalous(arrays[method]),
+            p_values=calibrator.p_value(scores[method]),
+            anomalous=calibrator.is_anomalous(scores[method]),
             unreadable=unreadable,
             heats=maps,
             heat_limits=shown(self.heat_limits_, method),
@@ -314,14 +246,3 @@ class AnomalyDetector(Saved, BaseEstimator):
             first = f"the first {result.unreadable[0]} (score_images leaves such files out and lists them)"
             raise InputError(f"{count} of {total} images cannot be read, {first}")
         return result
-
-
-def _digests(canvases: list[Canvas], views: Tensor) -> list[str]:
-    """One for each image: the same for those of which the same is seen."""
-    return [fingerprint([seen]) for seen in views.split([canvas.views for canvas in canvases])]
-
-
-def _colour_scale(heat: np.ndarray) -> tuple[float, float]:
-    """From the median of normal heat to twice as far as its highest thousandth."""
-    low, high = (float(q) for q in np.quantile(heat, (0.5, 0.999)))
-    return low, low + 2 * (high - low)

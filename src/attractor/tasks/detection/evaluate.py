@@ -14,9 +14,10 @@ from attractor.data.layouts import LabelledSource, labelled_folder, read_mask
 from attractor.data.views import enlarge, shown_size, stitch
 from attractor.errors import InputError
 from attractor.scoring.metrics import image_metrics, pixel_metrics
-from attractor.tasks.detection.detector import AnomalyDetector, ImageScores
+from attractor.tasks.detection.detector import AnomalyDetector
 from attractor.tasks.detection.evaluation import Evaluation, Example
 from attractor.tasks.detection.scorer import shown
+from attractor.tasks.detection.scores import ImageScores
 from attractor.tasks.detection.showing import Showing
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -140,6 +141,12 @@ class ImageScorer(nn.Module):
 def shown(local: dict[str, T], method: str) -> T:
     """The entry of ``method``, where it has a heat map; else of the first that has of those that tell places best."""
     return next(local[name] for name in (method, "combined", "damage", "places", "patches") if name in local)
+
+
+def joined(batches: list[dict[str, Tensor]], names: list[str]) -> dict[str, np.ndarray]:
+    """Scores of batches as those of all images, ``(n,)`` by method; n may be 0."""
+    none = torch.zeros(0, dtype=torch.float64)
+    return {name: torch.cat([none, *(batch[name] for batch in batches)]).numpy() for name in names}
 
 
 def worst(numbers: Iterable[Tensor]) -> Tensor:

@@ -17,7 +17,8 @@ from attractor.errors import InputError
 from attractor.models.damage_net import DamageNet
 from attractor.tasks.detection.scorer import ImageScorer
 from attractor.training.damaged import DamageSpotting, damage_schedule
-from attractor.training.loop import Objective, train
+from attractor.training.loop import train
+from attractor.training.objective import Objective
 from attractor.training.oneclass import OneClass, published_schedule
 
 VIEWS = 20_000  # held in memory for the encoder; a random choice where there are more

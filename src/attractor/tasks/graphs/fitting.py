@@ -10,7 +10,8 @@ from attractor.data.graphs.packed import Encoder
 from attractor.models import GraphET, GraphETConfig
 from attractor.training.graph_summaries import GraphSummaries
 from attractor.training.graphs import GraphLabels, Graphs
-from attractor.training.loop import History, Schedule, train
+from attractor.training.loop import History, train
+from attractor.training.schedule import Schedule
 from attractor.training.seeding import seeded
 
 WEIGHT_DECAY = 0.05

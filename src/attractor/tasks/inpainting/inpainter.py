@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -20,16 +19,16 @@ from attractor.data.sources import as_source
 from attractor.dynamics import Rule
 from attractor.dynamics.rules import find_rule, seeks_fixed_point
 from attractor.errors import InputError
-from attractor.models import ImageET, ImageETConfig, preset
-from attractor.models.device import default_device
+from attractor.models import ImageET
 from attractor.models.patches import unpatchify
-from attractor.models.store import fingerprint, pretrained
+from attractor.models.store import fingerprint
 from attractor.scoring.inpainting import psnr
 from attractor.tasks import settings
 from attractor.tasks.inpainting.saved import load_inpainter, save_inpainter
 from attractor.tasks.inpainting.sketches import Painting, Sketch, batches, masks_by, prepare
 from attractor.tasks.inpainting.walk import Walk, unsettled
 from attractor.tasks.saving import Saved, whole_or_not_at_all
+from attractor.tasks.starting import starting_model
 from attractor.training.inpainting import Inpainting, InpaintRecipe
 from attractor.training.loop import train
 from attractor.training.seeding import seeded
@@ -138,13 +137,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
 
     def _start(self) -> ImageET:
         """The model to begin with."""
-        if isinstance(self.model, ImageET):
-            model = copy.deepcopy(self.model)  # what the caller holds is not trained
-        elif self.pretrained:
-            model = pretrained(str(self.model), "image-et")
-        else:
-            model = ImageET(preset(str(self.model), ImageETConfig))
-        return model.to(default_device()).eval()
+        return starting_model(self.model, "image-et", self.pretrained)
 
     def ready(self) -> ImageET:
         """The model that paints: the fitted one, or the pretrained one as it is."""

@@ -15,19 +15,17 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from attractor.console import stderr
-from attractor.data.graphs.node_graph import NodeGraph
 from attractor.data.graphs.node_reading import as_node_graph
-from attractor.data.graphs.raw import RawGraph, to_graph
 from attractor.data.graphs.sampler import NeighbourSampler
 from attractor.energy import Edges
 from attractor.errors import InputError
 from attractor.models import NodeET, NodeETConfig
-from attractor.models.device import default_device
 from attractor.scoring.conformal import ConformalCalibrator
 from attractor.scoring.thresholds import best_threshold
 from attractor.tasks import settings
 from attractor.tasks.members import check_settings, member_seeds, train_members
 from attractor.tasks.nodes.fitting import EPOCHS, is_large, make_schedule, train_member
+from attractor.tasks.nodes.inputs import as_networks_see, labels_of, require_alike
 from attractor.tasks.nodes.saved import load_detector, save_detector
 from attractor.tasks.nodes.scores import combined, probability, raw_figures, scales_of
 from attractor.tasks.nodes.split import resolve_split
@@ -115,12 +113,12 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         """
         self._check_settings()
         graph = as_node_graph(graph)
-        labels = self._labels(graph, y)
+        labels = labels_of(graph, y)
         self.supervised_ = labels is not None
         self.split_ = resolve_split(graph.nodes, labels, train, validation, self.seed)
         self._tell_split(labels)
         self.features_, self.columns_, self.relations_ = graph.x.shape[1], graph.columns, sorted(graph.relations)
-        x, edges = self._tensors(graph)
+        x, edges = as_networks_see(graph, MERGED[self.relations])
         self.members_, self.history_ = self._train(labels, x, edges, checkpoint, resume)
         self._calibrate(labels, x, edges)
         return self
@@ -141,13 +139,6 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
 
     def _config(self, features: int, relations: int) -> NodeETConfig:
         return NodeETConfig(features=features, relations=relations, dim=self.dim, steps=self.steps)
-
-    @staticmethod
-    def _labels(graph: NodeGraph, y: Any) -> Tensor | None:
-        """1, 0 or -1 of every node ``(N,)``; None where nothing is known."""
-        if y is not None:
-            graph = to_graph(RawGraph(graph.x, {"edges": torch.empty(2, 0, dtype=torch.int64)}, y), name=graph.name)
-        return graph.y if graph.y is not None and bool((graph.y >= 0).any()) else None
 
     def _tell_split(self, labels: Tensor | None) -> None:
         words = []
@@ -194,26 +185,12 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
     def inputs(self, graph: Any) -> tuple[Tensor, tuple[Edges, ...]]:
         """What the networks see, where they are: features and degrees ``(N, F + R)``, and the edges of R relations.
 
-        A degree is the logarithm of 1 and the neighbours that a node sees. Raises
-        :class:`InputError` on a graph whose features or relations are not those of :meth:`fit`.
+        Raises :class:`InputError` on a graph whose features or relations are not those of :meth:`fit`.
         """
         self._check_fitted()
         graph = as_node_graph(graph)
-        if graph.x.shape[1] != self.features_:
-            raise InputError(f"{graph.name} has {graph.x.shape[1]} features a node, not {self.features_} as fitted on")
-        for known, found in zip(self.columns_ or (), graph.columns or (), strict=False):  # not all graphs name them
-            if found != known:
-                raise InputError(f"{graph.name} has the feature {found!r} where {known!r} was fitted on; put it there")
-        if self.relations == "separate" and sorted(graph.relations) != self.relations_:
-            found, known = ", ".join(sorted(graph.relations)), ", ".join(self.relations_)
-            raise InputError(f"{graph.name} has the relations {found}, not {known} as fitted on; rename or add them")
-        return self._tensors(graph)
-
-    def _tensors(self, graph: NodeGraph) -> tuple[Tensor, tuple[Edges, ...]]:
-        edges = graph.edges(merged=MERGED[self.relations])
-        degrees = torch.stack([relation.degrees().float().log1p() for relation in edges], dim=1)
-        x = torch.cat([graph.x.cpu(), degrees], dim=1)
-        return x.to(default_device()), tuple(relation.to(default_device()) for relation in edges)
+        require_alike(graph, self.features_, self.columns_, self.relations_ if self.relations == "separate" else None)
+        return as_networks_see(graph, MERGED[self.relations])
 
     def figures(self, graph: Any) -> dict[str, NDArray[np.float64]]:
         """What the score without labels is made of: ``energy (N,)``, and ``error (N,)``, a logarithm."""
@@ -268,7 +245,7 @@ class NodeAnomalyDetector(Saved, BaseEstimator):
         ``y (N,)`` is as in :meth:`fit`. Raises :class:`InputError` unless both classes are there.
         """
         graph = as_node_graph(graph)
-        labels = self._labels(graph, y)
+        labels = labels_of(graph, y)
         chosen = numbers_of("nodes", torch.arange(graph.nodes) if nodes is None else nodes, graph.nodes, "node")
         chosen = chosen[:0] if labels is None else chosen[labels[chosen] >= 0]
         if labels is None or len(labels[chosen].unique()) < 2:

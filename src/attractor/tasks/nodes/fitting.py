@@ -9,8 +9,9 @@ from torch import Tensor
 
 from attractor.energy import Edges
 from attractor.models import NodeET, NodeETConfig
-from attractor.training.loop import History, Schedule, train
+from attractor.training.loop import History, train
 from attractor.training.nodes import HiddenFeatures, Labels, Nodes
+from attractor.training.schedule import Schedule
 from attractor.training.seeding import seeded
 
 WHOLE = 10_000_000  # nodes and edges of a graph up to which every step takes all of it

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 import torch
+from agreeing import assert_close, assert_same_further_gradients, assert_same_gradients
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,11 +33,6 @@ def mask(kind: str, n: int) -> Context | None:
     return {"all": None, "padded": Context(tokens=tokens), "shared": Context(tokens=tokens[:1])}[kind]
 
 
-def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
-    for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
-
-
 @pytest.mark.parametrize("include_self", [True, False])
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("n", SIZES)
@@ -46,25 +40,12 @@ def test_equals_the_plain_way_with_its_gradients(n: int, kind: str, include_self
     given, context = operands(n), mask(kind, n)
     if context is not None:
         given[0] = context.clear(given[0].detach().expand(3, n, DIM)).requires_grad_()
-    work = AllPairs(context, include_self)
-    mine, plain = passed(work, *given), work.plain(*given)
-    close(mine, plain)
-    upstream = [torch.randn_like(t) for t in mine]
-    for results in (slice(0, 2), slice(0, 1), slice(1, 2)):  # what is not used sends nothing back
-        found, expected = (
-            torch.autograd.grad(a[results], given, upstream[results], retain_graph=True, materialize_grads=True)
-            for a in (mine, plain)
-        )
-        close(found, expected)
+    assert_same_gradients(AllPairs(context, include_self), given)
 
 
 @pytest.mark.parametrize("wanted", [0, 1])
 def test_further_derivatives_are_those_of_the_plain_way(wanted: int) -> None:
-    given, work, found = operands(5), AllPairs(None, True), []
-    for results in (passed(work, *given), work.plain(*given)):
-        first = torch.autograd.grad(results[wanted].square().mean(), given, create_graph=True, materialize_grads=True)
-        found.append(torch.autograd.grad(sum(t.square().sum() for t in first), given, materialize_grads=True))
-    close(*found)
+    assert_same_further_gradients(AllPairs(None, True), operands(5), lambda results: results[wanted].square().mean())
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -75,8 +56,8 @@ def test_threads_share_samples_and_heads(batch: int, own: bool, monkeypatch: pyt
     gradients = torch.autograd.grad(alone[1].square().sum(), given)
     cut_for_two_threads(monkeypatch, own)
     shared = passed(AllPairs(None, True), *given)
-    close(shared, alone)
-    close(torch.autograd.grad(shared[1].square().sum(), given), gradients)
+    assert_close(shared, alone)
+    assert_close(torch.autograd.grad(shared[1].square().sum(), given), gradients)
 
 
 def test_what_is_not_asked_for_is_not_there() -> None:
@@ -86,8 +67,10 @@ def test_what_is_not_asked_for_is_not_there() -> None:
     no_lse, only_force = passed(AllPairs(None, True, energy=False), *given)
     assert no_lse.numel() == no_force.numel() == 0
     assert torch.equal(lse, only_lse) and torch.equal(force, only_force)
-    close(*(torch.autograd.grad(t.sum(), given, retain_graph=True, materialize_grads=True) for t in (lse, only_lse)))
-    close(*(torch.autograd.grad(t.sum(), given, materialize_grads=True) for t in (force, only_force)))
+    assert_close(
+        *(torch.autograd.grad(t.sum(), given, retain_graph=True, materialize_grads=True) for t in (lse, only_lse))
+    )
+    assert_close(*(torch.autograd.grad(t.sum(), given, materialize_grads=True) for t in (force, only_force)))
 
 
 @pytest.mark.parametrize("scale", [1e-3, 5.0, 100.0])
@@ -116,7 +99,7 @@ def test_without_beta_every_other_token_counts_the_same(kind: str, include_self:
         now = torch.full_like(beta, value).requires_grad_()
         lse, force = passed(work, g, w, now)
         found.append([lse, force, *torch.autograd.grad((lse.square().sum() + force.square().sum()), [g, w, now])])
-    close(found[0], [(below + above) / 2 for below, above in zip(*found[1:], strict=True)])
+    assert_close(found[0], [(below + above) / 2 for below, above in zip(*found[1:], strict=True)])
 
 
 def test_scores_below_any_other() -> None:
@@ -192,4 +175,4 @@ def test_the_energy_takes_it_and_remains_what_it_is(
         loss = energy.sum() + force.square().sum() + sum(part.square().sum() for part in parts)
         found.append([energy, force, *parts, *torch.autograd.grad(loss, [g, *parameters])])
     assert len(used) == 4
-    close(*found)
+    assert_close(*found)

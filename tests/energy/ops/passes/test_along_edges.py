@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 import torch
+from agreeing import assert_close, assert_same_further_gradients, assert_same_gradients
 from torch import Tensor
 
 from attractor.energy import Context, Edges, EnergyAttention
@@ -33,35 +32,17 @@ def operands(edges: Edges, heads: int) -> list[Tensor]:
     return [t.clone().requires_grad_() for t in (g, w, into, back, torch.rand(edges.count, heads) + 0.5)]
 
 
-def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
-    for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
-
-
 @pytest.mark.parametrize("heads", [1, 3, 16, 17])
 @pytest.mark.parametrize("directed", [False, True])
 def test_equals_the_operators_with_its_gradients(directed: bool, heads: int) -> None:
     edges = graphs(1, 40, 7, 96, 3, 120, 2, directed=directed)
-    given, work = operands(edges, heads), AlongEdges(edges, energy=True)
-    mine, plain = passed(work, *given), work.plain(*given)
-    close(mine, plain)
-    upstream = [torch.randn_like(t) for t in mine]
-    for results in (slice(0, 2), slice(0, 1), slice(1, 2)):  # what is not used sends nothing back
-        found, expected = (
-            torch.autograd.grad(a[results], given, upstream[results], retain_graph=True, materialize_grads=True)
-            for a in (mine, plain)
-        )
-        close(found, expected)
+    assert_same_gradients(AlongEdges(edges, energy=True), operands(edges, heads))
 
 
 def test_further_derivatives_are_those_of_the_operators() -> None:
     edges = graphs(9, 5)
-    given, work, found = operands(edges, 2), AlongEdges(edges, energy=True), []
-    for results in (passed(work, *given), work.plain(*given)):
-        loss = sum(t.square().mean() for t in results)
-        first = torch.autograd.grad(loss, given, create_graph=True, materialize_grads=True)
-        found.append(torch.autograd.grad(sum(t.square().sum() for t in first), given, materialize_grads=True))
-    close(*found)
+    work, given = AlongEdges(edges, energy=True), operands(edges, 2)
+    assert_same_further_gradients(work, given, lambda results: sum(t.square().mean() for t in results))
 
 
 def test_without_gradients_or_energy_nothing_is_kept_of_them() -> None:
@@ -69,7 +50,7 @@ def test_without_gradients_or_energy_nothing_is_kept_of_them() -> None:
     given = [t.detach() for t in operands(edges, 2)]
     lse, force = passed(AlongEdges(edges, energy=False), *given)
     assert lse.numel() == 0
-    close([force], AlongEdges(edges, energy=True).plain(*given)[1:])
+    assert_close([force], AlongEdges(edges, energy=True).plain(*given)[1:])
     assert AlongEdges(edges, energy=False).results(*given, keep=False)[1][0].numel() == 0
 
 
@@ -82,7 +63,7 @@ def test_threads_share_the_pieces(own: bool, monkeypatch: pytest.MonkeyPatch) ->
     cut_for_two_threads(monkeypatch, own)
     shared = passed(work, *given)
     assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
-    close(torch.autograd.grad(shared[1].square().sum(), given), gradients)
+    assert_close(torch.autograd.grad(shared[1].square().sum(), given), gradients)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -145,4 +126,4 @@ def test_the_energy_takes_it_and_remains_what_it_is(
         loss = energy.sum() + (force + again).square().sum()
         found.append([energy, force, again, *torch.autograd.grad(loss, leaves)])
     assert len(used) == 2
-    close(*found)
+    assert_close(*found)

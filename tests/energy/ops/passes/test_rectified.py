@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 import torch
+from agreeing import assert_close, assert_same_further_gradients, assert_same_gradients
 from torch import Tensor
 
 from attractor.energy import Context, HopfieldMemory
@@ -19,28 +18,15 @@ def operands(tokens: int) -> tuple[Tensor, Tensor]:
     return torch.randn(tokens, 32).requires_grad_(), torch.randn(48, 32).requires_grad_()
 
 
-def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
-    for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-4 * max([1.0, *b.abs().flatten().tolist()]))
-
-
 @pytest.mark.parametrize("chunk", [1, 2**16])
 @pytest.mark.parametrize("tokens", [0, 1, 5, BLOCK, BLOCK + 1, 5 * BLOCK - 7])
 def test_equals_the_plain_way_with_its_gradients(tokens: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", chunk)
-    given, work = operands(tokens), ReluMemory()
-    (mine,), (plain,) = passed(work, *given), work.plain(*given)
-    close([mine], [plain])
-    upstream = torch.randn_like(mine)
-    close(*(torch.autograd.grad(force, given, upstream) for force in (mine, plain)))
+    assert_same_gradients(ReluMemory(), operands(tokens))
 
 
 def test_further_derivatives_are_those_of_the_plain_way() -> None:
-    given, found = operands(7), []
-    for (force,) in (passed(ReluMemory(), *given), ReluMemory().plain(*given)):
-        first = torch.autograd.grad(force.square().mean(), given, create_graph=True)
-        found.append(torch.autograd.grad(sum(t.square().mean() for t in first), given))
-    close(*found)
+    assert_same_further_gradients(ReluMemory(), operands(7), lambda results: results[0].square().mean())
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -51,7 +37,7 @@ def test_threads_share_the_tokens(own: bool, monkeypatch: pytest.MonkeyPatch) ->
     cut_for_two_threads(monkeypatch, own)
     (shared,) = passed(ReluMemory(), *given)
     assert torch.equal(alone, shared)
-    close(torch.autograd.grad(shared.sum(), given), gradients)
+    assert_close(torch.autograd.grad(shared.sum(), given), gradients)
 
 
 def test_what_is_not_a_number_is_seen() -> None:
@@ -86,4 +72,4 @@ def test_the_energy_takes_it_where_it_may_and_remains_what_it_is(
         force = memory.force(g, Context(tokens=tokens))
         found.append([force, *torch.autograd.grad(force.square().sum(), [g, *memory.parameters()])])
     assert len(used) == (not settings)
-    close(*found)
+    assert_close(*found)

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attractor.energy.ops.alignment import Mixing, align
+from attractor.energy.ops.alignment import Mixing, Surroundings, align
 from attractor.energy.ops.attention import merge_heads, split_heads
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.edge_loops import (
@@ -31,7 +32,7 @@ from attractor.energy.ops.passes.edge_loops import (
 from attractor.energy.ops.passes.lanes import FAST, LANES
 from attractor.energy.ops.passes.passed import Tensors
 from attractor.energy.ops.passes.products import copy, empty, even, odd_lines, panels, product, to_panels
-from attractor.energy.ops.threads import compiled, over_parts, shares
+from attractor.energy.ops.threads import over_parts, shares
 
 if TYPE_CHECKING:
     from attractor.energy.edges import Edges
@@ -66,7 +67,7 @@ class AlongEdges:
     def plain(self, g: Tensor, w: Tensor, into: Tensor, back: Tensor, weights: Tensor) -> Tensors:
         """By operators along the edges; holds queries and keys."""
         q, k = (split_heads(linear(g.unsqueeze(0), each), len(into)) for each in w.flatten(1, 2))
-        aligned = align(q, k, edges=self.edges, weights=weights, mixing=Mixing(into, back))
+        aligned = align(q, k, Surroundings(edges=self.edges, weights=weights), Mixing(into, back))
         mix, pull = (linear(merge_heads(t), each.T) for t, each in zip(aligned[1:], w.flatten(1, 2), strict=True))
         return aligned.lse.squeeze(0).T, (mix + pull).squeeze(0)
 
@@ -75,8 +76,7 @@ class AlongEdges:
         heads, starts = w.shape[1], self.edges.pieces
         lse, force = g.new_empty(len(g) if self.energy else 0, heads), g.new_empty(g.shape)
         kept = g.new_empty(heads, 2, len(g) + SPARE * len(starts) if keep else 0, w.shape[2])
-        operands = self._prepared(g, w, *others)
-        over_parts(_force, len(starts) - 1, *operands, kept, lse, force, cells=CELLS)
+        over_parts(_force, len(starts) - 1, self._prepared(g, w, *others), kept, (lse, force), cells=CELLS)
         return (lse, force), (kept,)
 
     def gradients(self, operands: Tensors, kept: Tensors, upstream: tuple[Tensor | None, ...]) -> Tensors:
@@ -90,7 +90,7 @@ class AlongEdges:
         dg, dweights = g.new_empty(g.shape), g.new_empty(weights.shape)
         dw, dmixing = g.new_zeros(count, *w.shape), g.new_zeros(count, 2, *given[3].shape[1:])
         results = dg, dw, dmixing, dweights
-        over_parts(_gradient, count, *given, *kept, groups, dlse, df, *results, cells=CELLS)
+        over_parts(_gradient, count, given, *kept, groups, (dlse, df), results, cells=CELLS)
         dinto, dback = dmixing.sum(dim=0)[..., :heads]
         return dg, dw.sum(dim=0), dinto, dback, dweights
 
@@ -102,7 +102,8 @@ class AlongEdges:
 
 
 @compiled
-def _force(g, w_in, w_out, mixing, weights, indptr, indices, starts, kept, lse, force, first, last):
+def _force(given, kept, results, first, last):
+    (g, w_in, w_out, mixing, weights, indptr, indices, starts), (lse, force) = given, results
     heads, dim, width = weights.shape[1], g.shape[1], w_out.shape[3]
     rows, edges = largest(starts, indptr, first, last)
     x, out, mix, pull = empty(rows, dim), empty(rows, dim), empty(rows, width), empty(rows, width)
@@ -129,26 +130,14 @@ def _force(g, w_in, w_out, mixing, weights, indptr, indices, starts, kept, lse, 
 
 
 @compiled
-def _gradient(
-    g,
-    w_in,
-    w_out,
-    mixing,
-    weights,
-    indptr,
-    indices,
-    starts,
-    kept,
-    groups,
-    dlse,
-    df,
-    dg,
-    dw,
-    dmixing,
-    dweights,
-    first,
-    last,
-):
+def _gradient(given, kept, groups, sent, results, first, last):
+    """Of every head in turn, with ``da`` and ``dC`` of the edges from :func:`through_softmax`::
+
+    dmix = df W_Q^T                 dC_vu = dmix_v . k_u + dpull_u . q_v           dq_v = sum_u C_vu dpull_u + da_vu k_u
+    dpull = df W_K^T                dW_Q = mix^T df + dq^T g                       dk_u = sum_v C_vu dmix_v + da_vu q_v
+    """
+    g, w_in, w_out, mixing, weights, indptr, indices, starts = given
+    (dlse, df), (dg, dw, dmixing, dweights) = sent, results
     heads, dim, width = weights.shape[1], g.shape[1], w_out.shape[3]
     rows, edges = largest(starts, indptr, groups[first], groups[last])
     x, upstream, out = empty(rows, dim), empty(rows, dim), empty(rows, dim)

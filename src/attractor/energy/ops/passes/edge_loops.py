@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.passes.lanes import LANES, exp, fma, load, maximum, splat, store, total
 from attractor.energy.ops.passes.products import even, whole_vectors
-from attractor.energy.ops.threads import compiled
 
 INTO, INTO_T, BACK, BACK_T = range(4)  # matrices of ``mixing (4, H, Z)``, by which heads share their scores
 

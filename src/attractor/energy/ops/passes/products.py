@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.passes.lanes import LANES, fma, load, splat, store
-from attractor.energy.ops.threads import compiled, over_parts
+from attractor.energy.ops.threads import over_parts
 
 DEEP = 256  # of the inner axis at once: so much of a panel stays in the first cache
 
@@ -115,6 +116,12 @@ def to_panels(source, target, at):
 @compiled
 def empty(rows, columns):
     return np.empty((rows, columns), np.float32)
+
+
+@compiled
+def blank(rows, columns):
+    """Panels of zeros for so many columns, in whole vectors."""
+    return np.zeros((whole_vectors(columns) // LANES, rows, LANES), np.float32)
 
 
 @compiled

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_float32
 from attractor.energy.ops.linear_maps import linear
 from attractor.energy.ops.passes.lanes import FAST, LANES, load, maximum, splat, store, where_positive
 from attractor.energy.ops.passes.passed import Tensors
 from attractor.energy.ops.passes.products import copy, even, odd_lines, panels, product, to_panels
-from attractor.energy.ops.threads import compiled, over_parts, shares
+from attractor.energy.ops.threads import over_parts, shares
 
 BLOCK = 64  # tokens at once
 CHUNK = 2**16  # numbers of memories at once, a quarter of a megabyte: what is added up for their gradient stays near
