@@ -87,5 +87,5 @@ def test_bad_input_is_one_line_and_leaves_nothing(pytorch: Path, tmp_path: Path)
 def test_a_model_is_not_written_over(jax: Path, tmp_path: Path) -> None:
     save_model(Selyne(TINY), tmp_path / "mine")
     done = run("convert", jax, "-o", tmp_path / "mine")
-    assert done.returncode == 2 and "holds a model already" in done.stderr
+    assert done.returncode == 2 and "holds a finished model" in done.stderr
     assert load_model(tmp_path / "mine").config == TINY

@@ -146,6 +146,14 @@ def test_what_lies_in_the_output_folder_survives(pictures, weights, tmp_path):
     one_line(run(*arguments, "--tuning", "one-class", "--resume"), "checkpoint.pt")
 
 
+@pytest.mark.parametrize("options", [(), ("--tuning", "one-class", "--resume")])
+def test_a_finished_detector_is_not_written_over(detector, pictures, weights, options):
+    before = (detector / "model.safetensors").read_bytes()
+    done = run("detect", "fit", pictures / "train", "-o", detector, "--model", weights, "--seed", 1, *options)
+    one_line(done, "holds a finished model; choose another folder")
+    assert (detector / "model.safetensors").read_bytes() == before
+
+
 def test_an_output_that_cannot_be_written_is_noticed_first(pictures, weights, tmp_path):
     (tmp_path / "file").write_text("x")
     done = run("detect", "fit", pictures / "train", "-o", tmp_path / "file", "--model", weights)

@@ -93,6 +93,13 @@ def test_an_interrupted_fit_is_not_trodden_on(rings, tmp_path):
     assert kept.read_bytes() == b"of a killed run"
 
 
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_finished_fit_is_not_trodden_on_either(fitted, rings, resume):
+    before = (fitted / "model.safetensors").read_bytes()
+    one_line(run("graphs", "fit", rings, "-o", fitted, "--seed", 1, *resume), "holds a finished model; choose another")
+    assert (fitted / "model.safetensors").read_bytes() == before
+
+
 @pytest.fixture(scope="module")
 def places(rings, fitted, tmp_path_factory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("places")

@@ -93,6 +93,13 @@ def test_an_interrupted_fit_is_not_trodden_on(graph, tmp_path):
     assert kept.read_bytes() == b"of a killed run"
 
 
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_finished_fit_is_not_trodden_on_either(fitted, graph, resume):
+    before = (fitted / "model.safetensors").read_bytes()
+    one_line(run("nodes", "fit", graph, "-o", fitted, "--seed", 1, *resume), "holds a finished model; choose another")
+    assert (fitted / "model.safetensors").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -8,7 +8,6 @@ from typing import Any
 import typer
 
 from attractor.console import stderr
-from attractor.errors import InputError
 
 UNSAID = ("image_size", "steps", "step_size", "beta")  # what a file does not say and has a default
 
@@ -32,9 +31,9 @@ def convert(
     """Convert a published checkpoint into OUTPUT, which every command takes as a model; no code in it is run."""
     from attractor import interop
     from attractor.models.store import save_model
+    from attractor.training.runs import require_free
 
-    if (output / "config.json").exists():
-        raise InputError(f"{output} holds a model already; choose another folder")
+    require_free(output)
     given: dict[str, Any] = {
         "image_size": image_size,
         "steps": steps,

@@ -48,6 +48,7 @@ def fit(
     """Learn what is normal from a folder of normal images alone."""
     from attractor.tasks import AnomalyDetector
     from attractor.training.checkpoint import CHECKPOINT
+    from attractor.training.runs import require_free
 
     detector = AnomalyDetector(
         model,
@@ -64,12 +65,10 @@ def fit(
     if tuning == "none" and (epochs or resume):
         raise InputError("--epochs and --resume are about fine-tuning; add --tuning one-class or --tuning damage")
     require_writable(output)
-    checkpoint = output / CHECKPOINT
-    if checkpoint.exists() and not resume:
-        raise InputError(f"{checkpoint} is of an interrupted fine-tuning; add --resume to go on, or remove it")
+    require_free(output, resume)
     detector.fit(good_dir, calibrate_on=calibrate_on, checkpoint=output, resume=resume)
     _save(detector, output)
-    checkpoint.unlink(missing_ok=True)
+    (output / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _save(detector: AnomalyDetector, output: Path) -> None:

@@ -7,20 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attractor.errors import InputError
 from attractor.files import require_writable
 
 
 @contextmanager
 def resumable(output: Path, resume: bool) -> Iterator[None]:
-    """Refuse to tread on the checkpoints of an interrupted fit, unless to resume it; remove them once it is done."""
+    """Refuse to tread on what another fit left there, unless to resume it; remove its checkpoints once it is done."""
     from attractor.training.checkpoint import CHECKPOINT
+    from attractor.training.runs import require_free
 
+    checkpoints = f"member-*/{CHECKPOINT}"
     require_writable(output)
-    kept = f"member-*/{CHECKPOINT}"
-    begun = sorted(output.glob(kept))
-    if begun and not resume:
-        raise InputError(f"{begun[0]} is of an interrupted fit; add --resume to go on, or remove it")
+    require_free(output, resume, checkpoints)
     yield
-    for checkpoint in output.glob(kept):
+    for checkpoint in output.glob(checkpoints):
         shutil.rmtree(checkpoint.parent)

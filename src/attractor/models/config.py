@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from attractor.energy.memory import ACTIVATIONS
 from attractor.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class SelyneConfig(Config):
             raise InputError(f"channels must be 1 or 3, not {self.channels!r}")
         _number("dropout", self.dropout, 0, 1)
         _number("mlp_ratio", self.mlp_ratio, 1 / self.dim, math.inf)
-        if self.attention not in ("gloeba", "standard"):
-            raise InputError(f"attention must be 'gloeba' or 'standard', not {self.attention!r}")
+        _choice("attention", self.attention, ("gloeba", "standard"))
 
     @property
     def grids(self) -> list[tuple[int, int]]:
@@ -138,8 +138,8 @@ class ImageETConfig(Config):
             raise InputError(f"channels must be 1 or 3, not {self.channels!r}")
         for name in ("step_size", "readout_eps", *(["beta"] if self.beta is not None else [])):
             _number(name, getattr(self, name), 1e-12, math.inf)
-        if self.readout not in ("norm", "norm-twice", "layer"):
-            raise InputError(f"readout must be 'norm', 'norm-twice' or 'layer', not {self.readout!r}")
+        _choice("activation", self.activation, ACTIVATIONS)
+        _choice("readout", self.readout, ("norm", "norm-twice", "layer"))
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -205,6 +205,7 @@ class GraphETConfig(Config):
             _make_count(self, name, least=0)
         _number("step_size", self.step_size, 1e-12, math.inf)
         _number("noise", self.noise, 0, math.inf)
+        _choice("activation", self.activation, ACTIVATIONS)
         _number("dropout", self.dropout, 0, 1)
 
 
@@ -229,6 +230,12 @@ def _count(name: str, value: Any, least: int) -> int:
 def _number(name: str, value: Any, low: float, high: float) -> None:
     if not isinstance(value, (int, float)) or not low <= value < high:
         raise InputError(f"{name} must be a number of at least {low:.3g} and below {high:.3g}, not {value!r}")
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise InputError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
 
 
 PRESETS: dict[str, Config] = {

@@ -43,13 +43,18 @@ P = TypeVar("P", bound=Painter)
 RESULT = "result.json"
 
 
-def require_free(folder: Path, resume: bool) -> None:
-    """Raise :class:`InputError` where a run in ``folder`` would spoil another, finished or begun, or a model."""
-    begun = (folder / CHECKPOINT).exists()
+def require_free(folder: Path, resume: bool = False, checkpoints: str = CHECKPOINT) -> None:
+    """Raise :class:`InputError` where a run in ``folder`` would spoil another, finished or begun, or what was fitted.
+
+    ``checkpoints``: a pattern of the files that one which has begun keeps there.
+    """
+    begun = sorted(folder.glob(checkpoints))
     if (folder / RESULT).exists():
         raise InputError(f"the run in {folder} is finished; choose another folder")
     if begun and not resume:
-        raise InputError(f"{folder} holds a run already; add --resume to go on with it, or choose another folder")
+        raise InputError(
+            f"{begun[0]} is of an interrupted run; add --resume to go on with it, or choose another folder"
+        )
     if (folder / "config.json").exists() and not begun:  # a run killed while it wrote its model has both
         raise InputError(f"{folder} holds a finished model; choose another folder")
 

@@ -88,6 +88,20 @@ def test_gradients_flow_in_bfloat16(edges: Edges) -> None:
         assert (narrow.float() - full).norm() < 0.02 * full.norm()
 
 
+def test_a_hub_is_summed_well_in_single_precision() -> None:
+    nodes = 200_000
+    star = Edges.build(torch.stack([torch.zeros(nodes - 1).long(), torch.arange(1, nodes)]), nodes)
+    c, x = torch.rand(1, 1).expand(star.count, -1).contiguous(), torch.rand(1, 1, 2).expand(nodes, -1, -1).contiguous()
+    exact = edge_products.sums(c.double(), x.double(), star)
+    torch.testing.assert_close(edge_products.sums(c, x, star).double(), exact, rtol=1e-5, atol=0)
+    c[1] += 0.3  # sums of exp(0) would be whole numbers
+    p, lse = edge_products.softmax(c.requires_grad_(), star)
+    torch.testing.assert_close(lse.double(), edge_products.softmax(c.double(), star)[1], rtol=1e-6, atol=0)
+    assert (p[:nodes].sum(dtype=torch.float64) - 1).abs() < 1e-5
+    (slope,) = torch.autograd.grad(p, c, torch.full_like(p, 0.7))  # P (0.7 - sum P 0.7) = 0
+    assert (slope / p).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_torch_alone_comes_to_the_same(edges: Edges, dtype: torch.dtype) -> None:
     q, k, c = (t.detach() for t in operands(edges, dtype))

@@ -145,10 +145,17 @@ def test_survives_scores_that_overflow_the_exponential(align: Align) -> None:
 def test_a_hub_is_summed_well_in_single_precision() -> None:
     nodes = 200_000
     star = Edges.build(torch.stack([torch.zeros(nodes - 1).long(), torch.arange(1, nodes)]), nodes)
-    q, k = torch.rand(2, nodes, 1, 2)  # numbers that do not cancel
+    q, k, dmix, dpull = (
+        torch.rand(4, 1, 1, 2).expand(-1, nodes, -1, -1).contiguous()
+    )  # all roundings of a sum are alike
     exact = edges_threads.align(q.double(), k.double(), q.double(), *grids(star))
     for mine, expected in zip(edges_threads.align(q, k, q, *grids(star)), exact, strict=True):
-        torch.testing.assert_close(mine.double(), expected, rtol=1e-4, atol=0)
+        torch.testing.assert_close(mine.double(), expected, rtol=1e-5, atol=0)
+    flow = exact[0], exact[1], torch.rand(nodes, 1).double(), dmix.double(), dpull.double()
+    exact = edges_threads.gradient(q.double(), k.double(), q.double(), *grids(star), *flow)
+    found = edges_threads.gradient(q, k, q, *grids(star), *(t.float() for t in flow))
+    for mine, expected in zip(found, exact, strict=True):
+        torch.testing.assert_close(mine[0].double(), expected[0], rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -16,6 +16,7 @@ from torch import Tensor
 from attractor.energy.ops.bfloat16 import rounded, widened
 from attractor.energy.ops.compiling import compiled
 from attractor.energy.ops.eager import is_for_torch_alone
+from attractor.energy.ops.long_sums import RUN, move
 from attractor.energy.ops.precision import at_least_float32, summed_in
 from attractor.energy.ops.threads import over_rows
 
@@ -68,9 +69,8 @@ class _Softmax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         """``ds = P (dP - sum P dP + dlse)``, the sum over the row."""
         (p,), (dp, dlse) = ctx.saved_tensors, grads
-        rows = ctx.edges.targets()
-        total = torch.zeros_like(dlse).index_add(0, rows, p * dp)
-        return p * (dp + (dlse - total)[rows]), None
+        total = sums(p * dp, torch.ones_like(dlse).unsqueeze(-1), ctx.edges).squeeze(-1)
+        return p * (dp + (dlse - total)[ctx.edges.targets()]), None
 
 
 def dots(q: Tensor, k: Tensor, edges: Edges) -> Tensor:
@@ -184,18 +184,33 @@ def _dots(indptr, indices, q, k, out, first, last):
 @compiled
 def _sums(indptr, indices, c, x, out, first, last):
     heads, width = x.shape[1], x.shape[2]
-    total = np.empty((heads, width), c.dtype)
+    total, totals = np.empty((heads, width), c.dtype), np.zeros((heads, width))
     for v in range(first, last):
         total[:] = 0
-        for e in range(indptr[v], indptr[v + 1]):
-            u = indices[e]
-            for h in range(heads):
-                share = c[e, h]
-                for y in range(width):
-                    total[h, y] += share * widened(x[u, h, y])
+        begin, end = indptr[v], indptr[v + 1]
+        for start in range(begin, end, RUN):
+            if start > begin:
+                move(total, totals)
+            for e in range(start, min(start + RUN, end)):
+                u = indices[e]
+                for h in range(heads):
+                    share = c[e, h]
+                    for y in range(width):
+                        total[h, y] += share * widened(x[u, h, y])
+        if end - begin > RUN:
+            move(totals, total)
         for h in range(heads):
             for y in range(width):
                 out[v, h, y] = rounded(total[h, y], out)
+
+
+@compiled
+def _sum(p, start, end, h):
+    """``sum_e p_eh``, in float64."""
+    total = 0.0
+    for e in range(start, end):
+        total += p[e, h]
+    return p.dtype.type(total)
 
 
 @compiled
@@ -213,6 +228,8 @@ def _softmax(indptr, s, p, lse, first, last):
             for e in range(start, end):
                 p[e, h] = math.exp(s[e, h] - highest)
                 total += p[e, h]
+            if end - start > RUN:
+                total = _sum(p, start, end, h)
             for e in range(start, end):
                 p[e, h] /= total
             lse[v, h] = highest + math.log(total)
