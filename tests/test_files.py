@@ -135,6 +135,12 @@ def test_broken_json_is_named_in_one_line(tmp_path: Path, content: bytes) -> Non
         read_json(tmp_path / "a.json")
 
 
+def test_a_key_given_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"model": {"dim": 1, "heads": 2, "dim": 3}}')
+    with pytest.raises(InputError, match=r"a\.json cannot be read as JSON \(dim is given twice\); write it again"):
+        read_json(tmp_path / "a.json")
+
+
 def test_missing_json_and_a_folder_of_that_name_are_named(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     for name in ("none.json", "folder.json"):

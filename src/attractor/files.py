@@ -167,10 +167,19 @@ def write_json(path: Path, value: Any) -> Path:
 def read_json(path: Path) -> Any:
     """Read JSON; a missing or broken file raises :class:`InputError` naming it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise InputError(f"{path.parent}: no such folder; check the path") from None
         raise InputError(f"{path} is missing; is {path.parent} a folder that attractor wrote?") from None
     except (OSError, ValueError, RecursionError) as error:  # the last where it nests without end
         raise InputError(f"{path} cannot be read as JSON ({error}); write it again") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice the last value would win without a word."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
+    return values

@@ -86,6 +86,16 @@ def test_trace_writes_down_the_descent_asked_for(painter: Path, photos: Path, tm
     assert walks[0].frames.shape == (5, 1, 3, 16, 16) and walks[0].hidden.sum() == 4
 
 
+def test_a_mask_too_thin_for_the_model_is_told_the_option(painter: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (160, 160)).save(tmp_path / "picture.png")
+    line = np.zeros((160, 160), np.uint8)
+    line[:, 50] = 255
+    Image.fromarray(line).save(tmp_path / "line.png")
+    given = (tmp_path / "picture.png", "--mask", tmp_path / "line.png", "-o", tmp_path / "walk", "--model", painter)
+    one_line(run("inpaint", "trace", *given), "too thin to be seen at the model's size", "--size own")
+    assert run("inpaint", "trace", *given, "--size", "own").returncode == 0
+
+
 def test_a_fixed_point_out_of_reach_is_one_line_of_warning(painter: Path, photos: Path, tmp_path: Path) -> None:
     given = ("--block", "--model", painter, "--rule", "equilibrium", "--steps", 2)
     said = "reached no fixed point within the steps given; raise --steps\n"

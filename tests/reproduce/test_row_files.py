@@ -117,6 +117,7 @@ GOOD = (module.ROWS / "et-mutag.yaml").read_text(encoding="utf-8")
         "a: [",
         "\0",
         GOOD + "colour: red\n",
+        GOOD + "name: et-mutag\n",
         GOOD.replace("graphs\n", "mystery\n"),
         GOOD.replace("[0]", "[-1]"),
         GOOD.replace("seeds: [0]", "seeds: []"),

@@ -41,6 +41,8 @@ def test_another_seed_and_nothing_else(tmp_path: Path) -> None:
         (b"[" * 5000, "is not YAML"),
         (b"\x00", "is not YAML"),
         (b"\xff\xfe\xff", "give a YAML recipe"),
+        (TEXT.encode() + b"seed: 5", "seed is given twice, in lines 4 and 5; leave one out"),
+        (TEXT.encode() + b"weights: {class: 1,\n  class: 1}", "class is given twice, in lines 5 and 6"),
         (TEXT.encode() + b"colour: red", "colour: no such key; choose among name, model, start, data, "),
         (b"data: d\nnaem: x", "naem: no such key; did you mean name?"),
         (TEXT.encode() + b"augmentation: {paddin: 1}", "augmentation.paddin: no such key; did you mean padding?"),

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from attractor.errors import InputError, one_line
 from attractor.training.strict import Strict
+from attractor.training.yaml_text import parse_yaml
 
 ROWS = Path(str(files("attractor"))) / "recipes" / "rows"
 
@@ -65,6 +66,6 @@ def find_row(name: str) -> Row:
         raise InputError(f"no row named {name!r}; choose one of {', '.join(names())}")
     path = ROWS / f"{known}.yaml"
     try:
-        return Row.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Row.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:  # pydantic's own is a ValueError
         raise InputError(f"{path} is no row ({one_line(error)}); install attractor again") from None

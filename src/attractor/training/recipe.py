@@ -15,6 +15,7 @@ from attractor.models.config import Config, preset
 from attractor.training.schedule import Schedule
 from attractor.training.start import require_same_sizes, starting_model
 from attractor.training.strict import Strict, problem
+from attractor.training.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -144,7 +145,7 @@ def read_recipe(path: Path, kind: type[R], seed: int | None = None) -> R:
         names = ", ".join(_names(kind))
         raise InputError(f"no recipe {str(path)!r}: neither a file here nor one of those that ship, {names}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}; give a YAML recipe") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, brackets without end
@@ -155,5 +156,5 @@ def read_recipe(path: Path, kind: type[R], seed: int | None = None) -> R:
 
 def _names(kind: type[Recipe]) -> list[str]:
     """The recipes of that kind that ship."""
-    values = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in TRAINING.glob("*.yaml")}
+    values = {path.stem: parse_yaml(path.read_text(encoding="utf-8")) for path in TRAINING.glob("*.yaml")}
     return sorted(name for name in values if kind.describes(values[name]))

@@ -302,6 +302,27 @@ def test_a_foreign_or_mixed_folder_is_refused(detectors: list[NodeAnomalyDetecto
         NodeAnomalyDetector.load(path.parent)
 
 
+@pytest.mark.parametrize(
+    ("fitted", "section", "name", "value"),
+    [
+        ("merged", "detector", "relations", "separate"),
+        ("separate", "detector", "relations", "merged"),
+        ("separate", "fitted", "relations_", ["a"]),
+        ("merged", "fitted", "features_", 4),
+    ],
+)
+def test_settings_that_are_not_of_the_weights_are_refused(
+    tmp_path: Path, fitted: str, section: str, name: str, value: object
+) -> None:
+    path = NodeAnomalyDetector(relations=fitted, **TINY).fit(two_relations()).save(tmp_path) / "config.json"
+    config = json.loads(path.read_text())
+    config[section][name] = value
+    path.write_text(json.dumps(config))
+    kinds = "2 separate relations" if fitted == "separate" else "merged edges"
+    with pytest.raises(InputError, match=rf"config\.json says .* but its weights are for {kinds} and 5 features; set"):
+        NodeAnomalyDetector.load(tmp_path)
+
+
 @pytest.mark.parametrize("broken", [{"threshold": float("nan")}, {"scales": {"energy": [0, 1]}}])
 def test_a_folder_that_decides_by_no_number_is_refused(
     detectors: list[NodeAnomalyDetector], tmp_path: Path, broken: dict

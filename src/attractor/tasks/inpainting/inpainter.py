@@ -178,7 +178,7 @@ class Inpainter(Saved, TransformerMixin, BaseEstimator):
             raise InputError("these images differ in size; trace them one at a time, or with size='model'")
         views, hidden = _stacked(sketches, model)
         if not hidden.any(dim=1).all():
-            raise InputError("what is hidden is too thin to be seen at the model's size; take size='own'")
+            raise InputError("what is hidden is too thin to be seen at the model's size; take size 'own' (--size own)")
         return Walk.of(model, views, hidden, self.rule, self.steps, self.step_size)
 
     def paint(

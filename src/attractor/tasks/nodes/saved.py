@@ -53,4 +53,18 @@ def load_detector(kind: type[NodeAnomalyDetector], folder: Path) -> NodeAnomalyD
             setattr(detector, name, config["fitted"][name])
         columns = config["fitted"].get("columns_")  # folders saved before there were any name none
         detector.columns_ = columns and tuple(columns)
+        _require_same_relations(detector, folder)
     return detector
+
+
+def _require_same_relations(detector: NodeAnomalyDetector, folder: Path) -> None:
+    """That the settings are those of the networks: they are text, which people change."""
+    network = detector.members_[0].config
+    relations = len(detector.relations_) if detector.relations == "separate" else 1
+    if (network.relations, network.features) != (relations, detector.features_ + relations):
+        kinds = "merged edges" if network.relations == 1 else f"{network.relations} separate relations"
+        held = f"{kinds} and {network.features - network.relations} features"
+        said = f"relations {detector.relations!r}, {', '.join(detector.relations_)}, and {detector.features_} features"
+        raise InputError(
+            f"{folder / 'config.json'} says {said}, but its weights are for {held}; set it back, or fit again"
+        )
