@@ -116,13 +116,22 @@ def _fit(name: str, t: Tensor, sizes: tuple[int, ...], free: int) -> None:
         raise InputError(f"{name} has shape {tuple(t.shape)}; for these tokens it must be {sizes}")
 
 
-def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
+def require_same_dtype(x: Tensor, weight: Tensor) -> None:
+    """Raise :class:`InputError` where they are of two types and autocast, which leaves float64, does not join them."""
+    if x.dtype == weight.dtype:
+        return
+    if torch.float64 in (x.dtype, weight.dtype) or not torch.is_autocast_enabled(x.device.type):
+        raise InputError(f"tokens are {x.dtype}, weights {weight.dtype}; give both one, as by x.to({weight.dtype})")
+
+
+def real_tokens(g: Tensor, weight: Tensor, context: Context | None) -> Tensor:
     """``g``, cleared where the context has no token.
 
-    Raises :class:`InputError` unless ``g`` is ``(B, N, dim)`` and the token mask fits it.
+    Raises :class:`InputError` unless ``g`` is ``(B, N, D)`` for a ``weight (..., D)`` and the token mask fits it.
     """
-    if g.ndim != 3 or g.shape[-1] != dim:
-        raise InputError(f"g must be tokens (B, N, {dim}), not of shape {tuple(g.shape)}")
+    if g.ndim != 3 or g.shape[-1] != weight.shape[-1]:
+        raise InputError(f"g must be tokens (B, N, {weight.shape[-1]}), not of shape {tuple(g.shape)}")
+    require_same_dtype(g, weight)
     if context is None:
         return g
     context.check_tokens(*g.shape[:2])
