@@ -152,6 +152,28 @@ def test_bad_input_is_named(change: dict, names: str) -> None:
         descend(energy, norm, **{"x": tokens(), **change})
 
 
+@pytest.mark.parametrize("rule", ["fixed", "guaranteed", "ode", "equilibrium"])
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("given", [torch.float64, torch.float32])
+def test_float64_beside_another_type_is_named(given: torch.dtype, autocast: bool, rule: str) -> None:
+    other = torch.float32 if given == torch.float64 else torch.float64
+    energy, norm = small_block(dtype=other)
+    for refuses in (lambda x: descend(energy, norm, x, rule=rule), *(term.force for term in energy.terms)):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast), pytest.raises(InputError) as caught:
+            refuses(tokens(given))
+        assert str(caught.value) == f"tokens are {given}, weights {other}; give both one, as by x.to({other})"
+
+
+def test_half_precision_is_for_weights_like_it_or_autocast() -> None:
+    energy, norm = small_block(dtype=torch.float32)
+    x = tokens(torch.bfloat16)
+    with pytest.raises(InputError, match=r"tokens are torch\.bfloat16, weights torch\.float32"):
+        descend(energy, norm, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        walked = descend(energy, norm, x, steps=2)[0]
+    torch.testing.assert_close(walked.float(), descend(energy, norm, x.float(), steps=2)[0], rtol=0.05, atol=0.05)
+
+
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf"), "0.1", None])
 def test_noise_that_is_none_is_named(noise: object) -> None:
     with pytest.raises(InputError, match="noise"):

@@ -34,7 +34,7 @@ def descend(
     every state too), else None. Along the flow ``dE/dt = -(dE/dg)^T J (dE/dg) <= 0``; a fixed step keeps that only
     where it is small enough, the guaranteed rule always. No tokens, no step. Raises :class:`InputError` on an unknown
     rule or trace, a number of steps that is not whole or is negative, a step size that is not a positive number, or
-    ``x`` that is not a batch of floating-point tokens.
+    ``x`` that is not a batch of floating-point tokens, of the type of the weights unless autocast joins them.
     Source: Energy Transformer (Hoover et al. 2023), equations 1 and 2.
     """
     if x.ndim != 3 or not x.is_floating_point():

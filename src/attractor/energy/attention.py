@@ -31,7 +31,7 @@ class EnergyAttention(Energy):
     to each other from the first step. Where the context has ``edges``, B runs over the neighbours of C in the graph
     number ``relation``, C itself if it has a self-loop. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
     :class:`InputError` on a size that is no whole number above 0, a beta that is not positive, and on ``g`` or a mask
-    of the wrong shape.
+    of the wrong shape or ``g`` of another type than the weights.
     Source: Energy Transformer (Hoover et al. 2023), equation 3; published code and checkpoints ``include_self``.
     """
 
@@ -107,7 +107,7 @@ class EnergyAttention(Energy):
         return attend(g, self._heads, self._surroundings(g, context), energy, force)
 
     def _tokens(self, g: Tensor, context: Context | None) -> Tensor:
-        g = real_tokens(g, self.W.shape[-1], context)
+        g = real_tokens(g, self.W, context)
         if context is not None:
             context.check_pairs(g.shape[0], self.heads, g.shape[1])
         return g

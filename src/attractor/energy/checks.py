@@ -1,10 +1,13 @@
-"""Numbers that a caller gives: what is not of the right kind or size is refused."""
+"""Numbers and types that a caller gives: what is not of the right kind or size is refused."""
 
 from __future__ import annotations
 
 import math
 from numbers import Integral, Real
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from attractor.errors import InputError
 
@@ -27,3 +30,11 @@ def require_sizes(**sizes: int) -> None:
     for name, value in sizes.items():
         if not is_number(value, Integral):
             raise InputError(f"{name} must be a whole number, not {value!r}")
+
+
+def require_same_dtype(x: Tensor, weight: Tensor) -> None:
+    """Raise :class:`InputError` where they are of two types and autocast, which leaves float64, does not join them."""
+    if x.dtype == weight.dtype:
+        return
+    if torch.float64 in (x.dtype, weight.dtype) or not torch.is_autocast_enabled(x.device.type):
+        raise InputError(f"tokens are {x.dtype}, weights {weight.dtype}; give both one, as by x.to({weight.dtype})")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from attractor.energy.checks import require_same_dtype
 from attractor.energy.edges import Edges
 from attractor.errors import InputError
 
@@ -109,13 +110,14 @@ def _fit(name: str, t: Tensor, sizes: tuple[int, ...], free: int) -> None:
         raise InputError(f"{name} has shape {tuple(t.shape)}; for these tokens it must be {sizes}")
 
 
-def real_tokens(g: Tensor, dim: int, context: Context | None) -> Tensor:
+def real_tokens(g: Tensor, weight: Tensor, context: Context | None) -> Tensor:
     """``g``, cleared where the context has no token.
 
-    Raises :class:`InputError` unless ``g`` is ``(B, N, dim)`` and the token mask fits it.
+    Raises :class:`InputError` unless ``g`` is ``(B, N, D)`` for a ``weight (..., D)`` and the token mask fits it.
     """
-    if g.ndim != 3 or g.shape[-1] != dim:
-        raise InputError(f"g must be tokens (B, N, {dim}), not of shape {tuple(g.shape)}")
+    if g.ndim != 3 or g.shape[-1] != weight.shape[-1]:
+        raise InputError(f"g must be tokens (B, N, {weight.shape[-1]}), not of shape {tuple(g.shape)}")
+    require_same_dtype(g, weight)
     if context is None:
         return g
     context.check_tokens(*g.shape[:2])

@@ -32,7 +32,7 @@ class HopfieldMemory(Energy):
 
     ``xi`` is ``(M, D)``, ``bias`` ``(M,)`` when asked for. Shapes: ``g (B, N, D)``, energies ``(B,)``. Raises
     :class:`InputError` on an unknown activation, an exponent below 2, a size or beta that is not positive, and on ``g``
-    or a token mask of the wrong shape.
+    or a token mask of the wrong shape or ``g`` of another type than the weights.
     Source: Energy Transformer (Hoover et al. 2023), section 2; softmax from Ramsauer et al. 2021.
     """
 
@@ -60,7 +60,7 @@ class HopfieldMemory(Energy):
 
     def overlaps(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``h_mu = xi_mu . g + b_mu`` of every token, ``(B, N, D) -> (B, N, M)``."""
-        return linear(real_tokens(g, self.xi.shape[1], context), self.xi, self.bias)
+        return linear(real_tokens(g, self.xi, context), self.xi, self.bias)
 
     def pulls(self, g: Tensor) -> Tensor:
         """``G'_mu(h)``: how strongly each memory draws every token, ``(B, N, D) -> (B, N, M)``."""
@@ -68,12 +68,12 @@ class HopfieldMemory(Energy):
 
     def per_token(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``-G(h_B)`` of every token, ``(B, N, D) -> (B, N)``."""
-        g = real_tokens(g, self.xi.shape[1], context)
+        g = real_tokens(g, self.xi, context)
         return _cleared(in_blocks(lambda g: self._energy(self.overlaps(g)), g, dim=1), context)
 
     def force(self, g: Tensor, context: Context | None = None) -> Tensor:
         """``sum_mu xi_mu G'_mu(h)``, like ``g``."""
-        g = real_tokens(g, self.xi.shape[1], context)
+        g = real_tokens(g, self.xi, context)
         force = memory_force(g.flatten(0, 1), self.xi, self.bias, self._slope, rectified=self.activation == "relu")
         return _cleared(force.view_as(g), context)
 

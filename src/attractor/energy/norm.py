@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attractor.energy.checks import require_positive, require_sizes
+from attractor.energy.checks import require_positive, require_same_dtype, require_sizes
 from attractor.energy.ops.precision import at_least_float32
 from attractor.errors import InputError
 
@@ -20,8 +20,9 @@ class EnergyLayerNorm(nn.Module):
     ``J = dg/dx`` is symmetric and, for ``gamma >= 0``, positive semi-definite (L is convex): that is what makes
     ``x += alpha (-dE/dg)`` a descent. Gamma is free, as in the published models; below 0 the same step climbs, and
     only the guaranteed rule refuses it. ``gamma`` is a scalar, ``delta (D,)``. Shapes: ``(..., D) -> (..., D)``.
-    Raises :class:`InputError` on a width other than D. Source: Energy Transformer (Hoover et al. 2023), section 2 and
-    appendix on the energy's decrease; its code sums all tokens under L's root, which is right for one token only.
+    Raises :class:`InputError` on a width other than D, and on float64 beside another type. Source: Energy Transformer
+    (Hoover et al. 2023), section 2 and appendix on the energy's decrease; its code sums all tokens under L's root,
+    which is right for one token only.
     """
 
     def __init__(self, dim: int, eps: float = 1e-5):
@@ -35,6 +36,8 @@ class EnergyLayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``g = LN(x)``."""
         self._check(x)
+        if self.gamma.dtype != torch.float32 or x.dtype == torch.float64:  # beside float32 torch takes half precision
+            require_same_dtype(x, self.gamma)
         return F.layer_norm(x, self.delta.shape, self.gamma.expand_as(self.delta), self.delta, self.eps)
 
     def standardize(self, x: Tensor) -> tuple[Tensor, Tensor]:
