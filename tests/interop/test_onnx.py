@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,6 @@ def portable() -> Portable:
 
 
 def test_a_file_gives_the_modules_numbers_for_any_number_of_rows(portable: Portable, tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     assert write_onnx(portable, tmp_path / "affine.onnx") < 1e-6
     session = onnxruntime.InferenceSession(tmp_path / "affine.onnx")
     x = torch.randn(7, 3)

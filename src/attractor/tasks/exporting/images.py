@@ -48,7 +48,8 @@ class WholeImages(Deciding):
         """See the class."""
         features = self.features(images)
         scored = {name: self.scorer.method(name)(features) for name in dict.fromkeys([*self.names, self.local])}
-        heat = self._at_pixels(self.local, scored)
+        places = scored[self.local].float().unflatten(1, self.scorer.method(self.local).grid)
+        heat = at_pixels(places, self.scorer.viewing.size)
         if self.name == "combined":
             oddest = {name: self.scorer.method(name).of_views(scored[name]) for name in self.names}
             ground = self.scorer.background(features) if self.scorer.background else {}
@@ -58,11 +59,6 @@ class WholeImages(Deciding):
         else:
             score = self.scorer.method(self.name).of_views(scored[self.name])
         return (score, *self.calibration(score), smooth(heat, SMOOTHING))
-
-    def _at_pixels(self, name: str, scored: dict[str, Tensor]) -> Tensor:
-        """What places score, ``(B, N)``, at the image's pixels, float32 ``(B, h, w)``."""
-        grid = self.scorer.method(name).grid
-        return at_pixels(scored[name].float().unflatten(1, grid), self.scorer.viewing.size)
 
 
 class TiledImage(Deciding):
